@@ -1,0 +1,380 @@
+/* vgetrandom() beside its peers without Python: the kernel's vDSO, getrandom() as libc has it, and
+ * OpenSSL's bare ChaCha20, measured in turn in one process. `vgetrandom bench` does the same for
+ * Python; the JSON of both has the same form.
+ *
+ * usage: c_bench [--quick] [--json FILE]
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <math.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
+
+#include <vgetrandom.h>
+
+#include "vdso.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define MAX_SIZE (16UL << 20)
+#define MAX_SAMPLES 15
+
+static const size_t sizes[] = {1,    8,    16,    32,      64,      256,
+			       1024, 4096, 16384, 1 << 16, 1 << 20, MAX_SIZE};
+
+static unsigned char *buffer, *zeros;
+
+/* ---- the peers ---- */
+
+static vdso_getrandom_fn *kernel_getrandom;
+static struct vdso_params params;
+static void *vdso_state;
+
+static const char *find_vdso(void)
+{
+	kernel_getrandom = vdso_getrandom(&params);
+	if (!kernel_getrandom)
+		return "this kernel has no vDSO getrandom";
+	vdso_state = mmap(NULL, params.size_of_opaque_state, (int)params.mmap_prot,
+			  (int)params.mmap_flags, -1, 0);
+	return vdso_state == MAP_FAILED ? "no memory for its state" : NULL;
+}
+
+/* The few functions of libcrypto that are wanted, so that its headers are not. */
+static int (*encrypt_update)(void *context, unsigned char *out, int *out_len,
+			     const unsigned char *in, int in_len);
+static void *cipher;
+
+static const char *find_openssl(void)
+{
+	static const char *const names[] = {"libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so"};
+	void *(*new_context)(void);
+	const void *(*chacha20)(void);
+	int (*init)(void *context, const void *type, void *engine, const unsigned char *key,
+		    const unsigned char *iv);
+	unsigned char key[32], iv[16] = {0};
+	void *library = NULL;
+
+	for (size_t i = 0; i < LENGTH(names) && !library; i++)
+		library = dlopen(names[i], RTLD_NOW);
+	if (!library)
+		return "no libcrypto here";
+	*(void **)&new_context = dlsym(library, "EVP_CIPHER_CTX_new");
+	*(void **)&chacha20 = dlsym(library, "EVP_chacha20");
+	*(void **)&init = dlsym(library, "EVP_EncryptInit_ex");
+	*(void **)&encrypt_update = dlsym(library, "EVP_EncryptUpdate");
+	if (!new_context || !chacha20 || !init || !encrypt_update)
+		return "this libcrypto has no ChaCha20";
+	cipher = new_context();
+	if (vgetrandom(key, sizeof(key), 0) != sizeof(key) || !cipher ||
+	    init(cipher, chacha20(), NULL, key, iv) != 1)
+		return "libcrypto refused ChaCha20";
+	return NULL;
+}
+
+static bool openssl(size_t len)
+{
+	int written = 0;
+
+	return encrypt_update(cipher, buffer, &written, zeros, (int)len) == 1 &&
+	       (size_t)written == len;
+}
+
+static const char *always(void)
+{
+	return NULL;
+}
+
+/* A loop for each peer, so that none pays for a call through a pointer that its user would not
+ * make. Each returns whether every answer was whole. */
+#define LOOP(name, whole)                               \
+	static bool name##_loop(size_t len, long calls) \
+	{                                               \
+		bool good = true;                       \
+                                                        \
+		for (long i = 0; i < calls; i++)        \
+			good &= (whole);                \
+		return good;                            \
+	}
+
+LOOP(ours, vgetrandom(buffer, len, 0) == (ssize_t)len)
+LOOP(vdso,
+     kernel_getrandom(buffer, len, 0, vdso_state, params.size_of_opaque_state) == (ssize_t)len)
+LOOP(libc, getrandom(buffer, len, 0) == (ssize_t)len)
+LOOP(openssl, openssl(len))
+
+#define BASELINE 1 /* the peer that the ratios are against */
+
+static const struct peer {
+	const char *name;
+	const char *(*find)(void); /* NULL, or why it is absent */
+	bool (*loop)(size_t len, long calls);
+} peers[] = {
+	{"vgetrandom()", always, ours_loop},
+	{"kernel vDSO", find_vdso, vdso_loop},
+	{"getrandom()", always, libc_loop},
+	{"OpenSSL ChaCha20", find_openssl, openssl_loop},
+};
+
+static const char *absent[LENGTH(peers)];
+
+/* ---- the method ---- */
+
+struct row {
+	double samples[MAX_SAMPLES]; /* nanoseconds per call, ascending in the end */
+	double median, stddev;
+};
+
+static struct row rows[LENGTH(sizes)][LENGTH(peers)];
+
+/* Nanoseconds that so many calls take. */
+static double run(const struct peer *peer, size_t len, long calls)
+{
+	struct timespec start, end;
+	bool good;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	good = peer->loop(len, calls);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	if (!good) {
+		fprintf(stderr, "c_bench: %s gave a short answer for %zu bytes\n", peer->name, len);
+		exit(1);
+	}
+	return (double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec);
+}
+
+/* How many calls take that long. Warms up on the way. */
+static long calibrate(const struct peer *peer, size_t len, double ns)
+{
+	long calls = 1;
+
+	while (run(peer, len, calls) < ns)
+		calls *= 2;
+	return calls;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void summarise(struct row *row, int samples)
+{
+	double mean = 0, squares = 0;
+
+	qsort(row->samples, (size_t)samples, sizeof(double), ascending);
+	row->median = row->samples[samples / 2]; /* their number is odd */
+	for (int i = 0; i < samples; i++)
+		mean += row->samples[i] / samples;
+	for (int i = 0; i < samples; i++)
+		squares += (row->samples[i] - mean) * (row->samples[i] - mean);
+	row->stddev = sqrt(squares / (samples - 1));
+}
+
+/* In turn, so that noise meets all alike. */
+static void measure(size_t len, struct row *row, int samples, double ns)
+{
+	long calls[LENGTH(peers)];
+
+	for (size_t p = 0; p < LENGTH(peers); p++)
+		if (!absent[p])
+			calls[p] = calibrate(&peers[p], len, ns);
+	for (int i = 0; i < samples; i++)
+		for (size_t p = 0; p < LENGTH(peers); p++)
+			if (!absent[p])
+				row[p].samples[i] =
+					run(&peers[p], len, calls[p]) / (double)calls[p];
+	for (size_t p = 0; p < LENGTH(peers); p++)
+		if (!absent[p])
+			summarise(&row[p], samples);
+}
+
+/* ---- what is told ---- */
+
+static void find_cpu(char *cpu, size_t len)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	char line[256];
+
+	snprintf(cpu, len, "unknown");
+	while (file && fgets(line, sizeof(line), file)) {
+		char *value = strstr(line, ": ");
+
+		if (strncmp(line, "model name", 10) || !value)
+			continue;
+		value[strcspn(value, "\n")] = '\0';
+		snprintf(cpu, len, "%s", value + 2);
+		break;
+	}
+	if (file)
+		fclose(file);
+}
+
+static const char *libc_name(char *name, size_t len)
+{
+#ifdef __GLIBC__
+	snprintf(name, len, "glibc %s", gnu_get_libc_version());
+#else
+	snprintf(name, len, "unknown");
+#endif
+	return name;
+}
+
+static int count_cores(void)
+{
+	cpu_set_t cores;
+
+	return sched_getaffinity(0, sizeof(cores), &cores) ? 1 : CPU_COUNT(&cores);
+}
+
+static void print_string(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void print_machine(FILE *out, const char *command)
+{
+	char cpu[256], libc[64], date[32];
+	struct utsname system;
+	time_t now = time(NULL);
+	bool first = true;
+
+	find_cpu(cpu, sizeof(cpu));
+	uname(&system);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S+00:00", gmtime(&now));
+	fprintf(out, " \"machine\": {\n  \"date\": \"%s\",\n  \"cpu\": ", date);
+	print_string(out, cpu);
+	fprintf(out, ",\n  \"cores\": %d,\n  \"kernel\": \"%s %s %s\",\n", count_cores(),
+		system.sysname, system.release, system.machine);
+	fprintf(out, "  \"libc\": \"%s\",\n  \"vgetrandom\": {\"version\": \"%s\"},\n",
+		libc_name(libc, sizeof(libc)), VGETRANDOM_VERSION);
+	fprintf(out, "  \"command\": \"%s\",\n  \"complete\": true,\n  \"absent\": {", command);
+	for (size_t p = 0; p < LENGTH(peers); p++) {
+		if (!absent[p])
+			continue;
+		fputs(first ? "" : ", ", out);
+		print_string(out, peers[p].name);
+		fputs(": ", out);
+		print_string(out, absent[p]);
+		first = false;
+	}
+	fputs("}\n },\n", out);
+}
+
+static void print_json(FILE *out, const char *command, int samples)
+{
+	bool first = true;
+
+	fputs("{\n", out);
+	print_machine(out, command);
+	fputs(" \"results\": [", out);
+	for (size_t s = 0; s < LENGTH(sizes); s++) {
+		for (size_t p = 0; p < LENGTH(peers); p++) {
+			const struct row *row = &rows[s][p];
+
+			if (absent[p])
+				continue;
+			fprintf(out, "%s\n  {\"group\": \"C\", \"name\": \"%s\", \"size\": %zu, ",
+				first ? "" : ",", peers[p].name, sizes[s]);
+			fprintf(out, "\"unit\": \"ns\", \"median\": %.9g, \"min\": %.9g, ",
+				row->median, row->samples[0]);
+			fprintf(out, "\"stddev\": %.9g, \"samples\": [", row->stddev);
+			for (int i = 0; i < samples; i++)
+				fprintf(out, "%s%.9g", i ? ", " : "", row->samples[i]);
+			fputs("]}", out);
+			first = false;
+		}
+	}
+	fputs("\n ]\n}\n", out);
+}
+
+static void print_table(void)
+{
+	for (size_t p = 0; p < LENGTH(peers); p++)
+		if (absent[p])
+			printf("absent: %s: %s\n", peers[p].name, absent[p]);
+	printf("%8s  %-18s %12s %5s %9s %7s\n", "bytes", "", "ns", "+-", "GB/s", "x vDSO");
+	for (size_t s = 0; s < LENGTH(sizes); s++) {
+		for (size_t p = 0; p < LENGTH(peers); p++) {
+			const struct row *row = &rows[s][p];
+
+			if (absent[p])
+				continue;
+			printf("%8zu  %-18s %12.1f %3.0f%% %9.3f", sizes[s], peers[p].name,
+			       row->median, row->stddev / row->median * 100,
+			       (double)sizes[s] / row->median);
+			if (!absent[BASELINE])
+				printf(" %7.2f", rows[s][BASELINE].median / row->median);
+			putchar('\n');
+		}
+	}
+}
+
+static int usage(void)
+{
+	fputs("usage: c_bench [--quick] [--json FILE]\n", stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	const char *path = NULL;
+	bool quick = false;
+	FILE *json = NULL;
+	int samples;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--quick"))
+			quick = true;
+		else if (!strcmp(argv[i], "--json") && i + 1 < argc)
+			path = argv[++i];
+		else
+			return usage();
+	}
+	/* Before the measuring, which would be for nothing. */
+	if (path && !(json = fopen(path, "w"))) {
+		fprintf(stderr, "c_bench: cannot write %s: %s\n", path, strerror(errno));
+		return 2;
+	}
+	buffer = malloc(MAX_SIZE);
+	zeros = calloc(1, MAX_SIZE);
+	if (!buffer || !zeros) {
+		fputs("c_bench: no memory\n", stderr);
+		return 1;
+	}
+	for (size_t p = 0; p < LENGTH(peers); p++)
+		absent[p] = peers[p].find();
+	samples = quick ? 5 : MAX_SAMPLES;
+	for (size_t s = 0; s < LENGTH(sizes); s++)
+		measure(sizes[s], rows[s], samples, quick ? 2e6 : 10e6);
+	print_table();
+	if (json) {
+		print_json(json, quick ? "c_bench --quick" : "c_bench", samples);
+		if (fclose(json)) {
+			fprintf(stderr, "c_bench: cannot write %s: %s\n", path, strerror(errno));
+			return 1;
+		}
+	}
+	free(buffer);
+	free(zeros);
+	return 0;
+}

@@ -1,0 +1,42 @@
+#if defined(__x86_64__)
+
+#include "cpu_x86.h"
+
+#include <cpuid.h>
+#include <stdint.h>
+
+/* XCR0: which registers the operating system saves when it switches between tasks. A processor
+ * may well have AVX-512 under a kernel, or a hypervisor, that does not. */
+#define XCR0_YMM 0x06u /* xmm, ymm */
+#define XCR0_ZMM 0xe6u /* and mask registers, upper halves of zmm0-15, zmm16-31 */
+
+static uint32_t xcr0(void)
+{
+	uint32_t low, high;
+	__asm__ __volatile__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low;
+}
+
+bool cpu_x86_has(enum cpu_x86_feature feature)
+{
+	unsigned int a, b, c, d;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+		return false;
+	uint32_t saved = xcr0();
+
+	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+		return false;
+	bool avx2 = (b & bit_AVX2) && (saved & XCR0_YMM) == XCR0_YMM;
+
+	switch (feature) {
+	case CPU_AVX2:
+		return avx2;
+	case CPU_AVX512:
+		return avx2 && (b & bit_AVX512F) && (b & bit_AVX512VL) &&
+		       (saved & XCR0_ZMM) == XCR0_ZMM;
+	}
+	return false;
+}
+
+#endif

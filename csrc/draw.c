@@ -1,0 +1,338 @@
+/* The draw protocol: from a request to its bytes.
+ *
+ * What makes it hold: the state is out of the thread's record while a draw uses it, so nothing
+ * that interrupts the draw touches it; its generation is looked at after the last use, because
+ * whatever happens to the page (a drop, a fork, a request to reseed) changes that; and a draw that
+ * fails this check is done again as a whole, once, and then by the kernel.
+ */
+#define _GNU_SOURCE
+#define VGETRANDOM_API __attribute__((visibility("default")))
+#include "include/vgetrandom.h"
+
+#include "chacha20.h"
+#include "kernel.h"
+#include "process.h"
+#include "state.h"
+#include "states.h"
+#include "take.h"
+#include "watch.h"
+#include "wipe.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/random.h>
+
+#ifndef GRND_INSECURE
+#define GRND_INSECURE 0x0004
+#endif
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Under one key; long enough that fetching the key does not count, short enough that a drop or a
+ * fork is noticed soon. */
+#define BULK_BYTES (64 * 1024)
+
+/* One refill in so many takes its entropy from getrandom(2) even where there is a vDSO: the vDSO's
+ * own key lies in the page too, and who stole both could follow it until the kernel reseeds. */
+#define VDSO_REFILLS 15
+
+/* From here on straight into the caller's buffer, in whole passes of the widest instruction set;
+ * the rest comes from the batch. */
+#define BULK_MIN_BYTES	 BATCH_BYTES
+#define BULK_GRAIN_BYTES 1024
+
+/* Up to here the plain case is worth its own path. */
+#define INLINE_BYTES 256
+
+/* getrandom(2) is atomic up to this size once its generator is ready. */
+#define KERNEL_ATOMIC_BYTES 256
+
+/* ---- from the kernel ---- */
+
+static ssize_t getrandom_counted(void *buf, size_t len, unsigned int flags)
+{
+	count(&counters()->syscalls);
+	return kernel_getrandom(buf, len, flags);
+}
+
+/* The whole request, in as many pieces as it takes. */
+static bool fill_from_kernel(uint8_t *buf, size_t len, unsigned int flags)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t got = getrandom_counted(buf + done, len - done, flags);
+
+		if (got > 0) {
+			done += (size_t)got;
+		} else if (got == 0) {
+			errno = EIO;
+			return false;
+		} else if (errno != EINTR || done == 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static ssize_t draw_from_kernel(void *buf, size_t len, unsigned int flags)
+{
+	uint64_t epoch;
+
+	/* A child forked between two pieces would share the first. */
+	do {
+		epoch = process_epoch();
+		if (!fill_from_kernel(buf, len, flags)) {
+			wipe(buf, len);
+			return -1;
+		}
+	} while (len > KERNEL_ATOMIC_BYTES && epoch != process_epoch());
+	return (ssize_t)len;
+}
+
+/* ---- keys ---- */
+
+static inline bool current(const struct state *state)
+{
+	return atomic_load_explicit(&state->generation, memory_order_relaxed) ==
+		       kernel_generation() &&
+	       state->vm_generation == vm_generation();
+}
+
+static bool fetch_from_vdso(struct state *state)
+{
+	uint64_t before = kernel_generation();
+
+	if (kernel_vdso_getrandom(state->fresh, sizeof(state->fresh), state->opaque) !=
+	    (ssize_t)sizeof(state->fresh))
+		return false;
+	watch_refill(before, state->opaque, sizeof(state->opaque));
+	return true;
+}
+
+/* Entropy of this moment into state->fresh. */
+static bool fetch_fresh(struct state *state, unsigned int flags)
+{
+	uint32_t left = READ_ONCE(state->vdso_refills);
+
+	if (left > 0 && fetch_from_vdso(state)) {
+		state->vdso_refills = left - 1;
+		return true;
+	}
+	if (getrandom_counted(state->fresh, sizeof(state->fresh), flags) !=
+	    (ssize_t)sizeof(state->fresh))
+		return false;
+	state->vdso_refills = VDSO_REFILLS;
+	return true;
+}
+
+/* Makes state->fresh the key at work: entropy of this moment mixed with SECRET, which is erased
+ * or overwritten next. Either of the two alone would make it unpredictable. */
+ERASES_REGISTERS static bool mix(struct state *state, const uint8_t secret[CHACHA20_KEY_BYTES],
+				 unsigned int flags)
+{
+	if (!fetch_fresh(state, flags))
+		return false;
+	for (int i = 0; i < CHACHA20_KEY_BYTES; i++)
+		state->fresh[i] ^= secret[i];
+	count(&counters()->refills);
+	return true;
+}
+
+static enum reseed_reason reseed_reason(const struct state *state, const struct slot *slot)
+{
+	uint64_t generation = atomic_load_explicit(&state->generation, memory_order_relaxed);
+
+	if (!slot->keyed)
+		return RESEED_FIRST;
+	if (generation == 0)
+		return RESEED_WIPED;
+	return generation == REQUESTED_GENERATION ? RESEED_REQUESTED : RESEED_GENERATION;
+}
+
+/* A new key straight from the kernel; the batch is empty afterwards. */
+static bool reseed(struct state *state, unsigned int flags)
+{
+	struct slot *slot = self.slot;
+	enum reseed_reason reason = reseed_reason(state, slot);
+
+	states_after_fork();
+	wipe(state->key, KEYSTREAM_BYTES);
+	state->available = 0;
+	state->vdso_refills = VDSO_REFILLS;
+	/* Found now, the watched word covers this key already. */
+	if (watch_looking())
+		fetch_from_vdso(state);
+	/* Before the key is fetched: a fork or a reseed in between is noticed after the draw. */
+	state->vm_generation = vm_generation();
+	atomic_store_explicit(&state->generation, kernel_generation(), memory_order_relaxed);
+	barrier();
+	if (getrandom_counted(state->key, CHACHA20_KEY_BYTES, flags) != CHACHA20_KEY_BYTES) {
+		atomic_store_explicit(&state->generation, 0, memory_order_relaxed);
+		return false;
+	}
+	slot->keyed = true;
+	count(&slot->counters.reseeds[reason]);
+	return true;
+}
+
+/* One run of keystream overwrites the key that it came from, and the batch. */
+static bool refill(struct state *state, unsigned int flags)
+{
+	if (!mix(state, state->key, flags))
+		return false;
+	chacha20()->keystream(state->key, KEYSTREAM_BYTES / CHACHA20_BLOCK_BYTES, state->fresh, 0);
+	wipe(state->fresh, sizeof(state->fresh));
+	state->available = BATCH_BYTES;
+	return true;
+}
+
+/* ---- serving ---- */
+
+/* Bytes of the batch, at most LEN and at least one; 0 where it cannot be refilled. The page may be
+ * dropped at any time, so what is available is read once and bounded before it is used. */
+static size_t serve_batch(struct state *state, uint8_t *buf, size_t len, unsigned int flags)
+{
+	uint32_t available = READ_ONCE(state->available);
+
+	if (available == 0 || available > BATCH_BYTES) {
+		if (!refill(state, flags))
+			return 0;
+		available = BATCH_BYTES;
+	}
+	if (len > available)
+		len = available;
+	take(buf, state->batch + BATCH_BYTES - available, len);
+	state->available = available - (uint32_t)len;
+	return len;
+}
+
+/* BLOCKS blocks straight into BUF, under a key that the batch and the kernel give for this alone. */
+static bool serve_bulk(struct state *state, uint8_t *buf, size_t blocks, unsigned int flags)
+{
+	uint32_t available = READ_ONCE(state->available);
+
+	if (available < CHACHA20_KEY_BYTES || available > BATCH_BYTES) {
+		if (!refill(state, flags))
+			return false;
+		available = BATCH_BYTES;
+	}
+	uint8_t *secret = state->batch + BATCH_BYTES - available;
+
+	if (!mix(state, secret, flags))
+		return false;
+	wipe(secret, CHACHA20_KEY_BYTES);
+	state->available = available - CHACHA20_KEY_BYTES;
+	chacha20()->keystream(buf, blocks, state->fresh, 0);
+	wipe(state->fresh, sizeof(state->fresh));
+	return true;
+}
+
+/* False where the attempt is void already. */
+static bool serve(struct state *state, uint8_t *buf, size_t len, unsigned int flags)
+{
+	while (len >= BULK_MIN_BYTES) {
+		size_t bytes = len < BULK_BYTES ? len - len % BULK_GRAIN_BYTES : BULK_BYTES;
+
+		if (!serve_bulk(state, buf, bytes / CHACHA20_BLOCK_BYTES, flags) || !current(state))
+			return false;
+		buf += bytes;
+		len -= bytes;
+	}
+	while (len) {
+		size_t bytes = serve_batch(state, buf, len, flags);
+
+		if (bytes == 0)
+			return false;
+		buf += bytes;
+		len -= bytes;
+	}
+	return true;
+}
+
+static bool draw_from_state(struct state *state, void *buf, size_t len, unsigned int flags)
+{
+	/* One retry: a page that is dropped over and over must not become a loop. */
+	for (int attempt = 0; attempt < 2; attempt++) {
+		if (!current(state) && !reseed(state, flags))
+			return false;
+		bool served = serve(state, buf, len, flags);
+
+		barrier();
+		if (served && current(state))
+			return true;
+	}
+	return false;
+}
+
+/* ---- requests ---- */
+
+/* All but the plain case. Not inlined: it would cost the plain case its registers. */
+static __attribute__((noinline)) ssize_t draw(void *buf, size_t len, unsigned int flags)
+{
+	int saved_errno = errno;
+
+	if (flags & ~(unsigned int)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
+	    len > SSIZE_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (flags & (GRND_RANDOM | GRND_INSECURE))
+		return draw_from_kernel(buf, len, flags);
+	if (len == 0)
+		return 0;
+
+	struct state *state = state_check_out();
+	bool drawn = state && draw_from_state(state, buf, len, flags);
+
+	if (state)
+		state_check_in(state);
+	if (drawn) {
+		errno = saved_errno;
+		return (ssize_t)len;
+	}
+	count(&counters()->fallbacks);
+	return draw_from_kernel(buf, len, flags);
+}
+
+ssize_t vgetrandom(void *buf, size_t len, unsigned int flags)
+{
+	struct state *state = self.state;
+
+	/* The plain case: a small request, served from the batch, validated after the last use of
+	 * the page. Whatever is unusual, draw() does all of it again. */
+	if (likely(state && len <= INLINE_BYTES && flags == 0)) {
+		self.state = NULL;
+		barrier();
+		uint32_t available = READ_ONCE(state->available);
+		bool drawn = false;
+
+		if (likely(len <= available && available <= BATCH_BYTES)) {
+			take(buf, state->batch + BATCH_BYTES - available, len);
+			state->available = available - (uint32_t)len;
+			barrier();
+			drawn = current(state);
+		}
+		barrier();
+		self.state = state;
+		if (likely(drawn))
+			return (ssize_t)len;
+	}
+	return draw(buf, len, flags);
+}
+
+static void request_reseed(struct state *state)
+{
+	atomic_store_explicit(&state->generation, REQUESTED_GENERATION, memory_order_relaxed);
+}
+
+void vgetrandom_reseed(void)
+{
+	states_visit(request_reseed);
+}
+
+uint64_t vgetrandom_process(void)
+{
+	return process_epoch();
+}

@@ -1,0 +1,101 @@
+/* vgetrandom: getrandom(2) in user space, from a ChaCha20 generator per thread.
+ *
+ *     unsigned char token[16];
+ *     if (vgetrandom(token, sizeof(token), 0) != sizeof(token))
+ *             err(1, "vgetrandom");
+ *
+ * Each thread's generator lives in one page of MAP_DROPPABLE memory (Linux 6.11): never swapped,
+ * never dumped, wiped in a forked child, and zeroed by the kernel whenever it likes, which the
+ * next draw notices. Older kernels get the weaker memory that vgetrandom_get_info() names.
+ *
+ * Every function here may be called from any thread and, with the one exception named at
+ * vgetrandom(), from a signal handler. Nothing here has to be initialised or freed.
+ */
+#ifndef VGETRANDOM_H
+#define VGETRANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VGETRANDOM_VERSION "0.1.0"
+
+#ifndef VGETRANDOM_API
+#define VGETRANDOM_API
+#endif
+
+/// ------------------------------------------------------------------------------------------
+/// Random bytes
+/// ------------------------------------------------------------------------------------------
+
+/* Fills BUF with LEN random bytes and returns LEN. The contract is getrandom(2)'s, without its
+ * short answers: either all of BUF is filled, or the result is -1, errno says why, and BUF holds
+ * zeros where anything had been written.
+ *
+ * FLAGS are getrandom(2)'s. 0 waits until the kernel's generator is ready, once after boot;
+ * GRND_NONBLOCK fails with EAGAIN instead. GRND_RANDOM and GRND_INSECURE are passed on: the
+ * kernel serves the whole request. A LEN of 0 returns 0.
+ *
+ * Errors: EINVAL for an unknown flag, a combination that getrandom(2) refuses, or a LEN over
+ * SSIZE_MAX; otherwise whatever getrandom(2) failed with (EAGAIN, EINTR, ENOSYS, EPERM).
+ * A bad BUF is the caller's SIGSEGV, not EFAULT.
+ *
+ * A signal handler may draw in the middle of another draw; the kernel then serves it. A thread's
+ * first draw registers a thread-exit hook (pthread_setspecific(3)), which glibc lets allocate in
+ * programs with more than 32 keys: there, do not make the first draw from a handler.
+ */
+VGETRANDOM_API ssize_t vgetrandom(void *buf, size_t len, unsigned int flags);
+
+/* Every thread's next draw starts from a fresh key. For hooks that run after the machine was
+ * restored from a snapshot, where nothing else tells (see `watch` below). */
+VGETRANDOM_API void vgetrandom_reseed(void);
+
+/* A number that differs between a process and every process forked from it, by whatever means,
+ * for callers that hold random bytes across calls and must not share them with a child. */
+VGETRANDOM_API uint64_t vgetrandom_process(void);
+
+/// ------------------------------------------------------------------------------------------
+/// What is in use on this machine
+/// ------------------------------------------------------------------------------------------
+
+#define VGETRANDOM_MAX_NOTES 16
+
+struct vgetrandom_info {
+	const char *chacha20;	    /* "avx512", "avx2", "sse2", "neon" or "portable" */
+	const char *memory;	    /* "droppable", "wipe-on-fork" or "none" */
+	const char *kernel_entropy; /* what refills mix in: "vdso" or "syscall" */
+	const char *watch;	    /* "vdso-generation", "vmclock" or "none" */
+	size_t state_bytes;	    /* a thread's state: one page, or 0 */
+	size_t batch_bytes;	    /* the most bytes that exist and are not yet served, or 0 */
+	const char *notes[VGETRANDOM_MAX_NOTES + 1]; /* which guarantee is missing and why; ends with NULL */
+};
+
+/* Draws once, so that it tells what is in use and not what might be. The strings are constant. */
+VGETRANDOM_API void vgetrandom_get_info(struct vgetrandom_info *info);
+
+/// ------------------------------------------------------------------------------------------
+/// What this process has done
+/// ------------------------------------------------------------------------------------------
+
+struct vgetrandom_stats {
+	uint64_t refills;	       /* batches and bulk chunks computed, each under a key of its own */
+	uint64_t reseeds_first;	       /* a thread's first key */
+	uint64_t reseeds_wiped;	       /* the page was zero: dropped, or this is a forked child */
+	uint64_t reseeds_generation;   /* the kernel reseeded, or the virtual machine was cloned */
+	uint64_t reseeds_requested;    /* vgetrandom_reseed() */
+	uint64_t syscalls;	       /* calls of getrandom(2) */
+	uint64_t fallbacks;	       /* requests that the kernel served whole, no state being usable */
+};
+
+/* The sum over all threads, past and present. A forked child starts again from zero. */
+VGETRANDOM_API void vgetrandom_get_stats(struct vgetrandom_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

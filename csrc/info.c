@@ -1,0 +1,67 @@
+/* What is in use, what was done: for people and for tests. */
+#define VGETRANDOM_API __attribute__((visibility("default")))
+#include "include/vgetrandom.h"
+
+#include "chacha20.h"
+#include "kernel.h"
+#include "memory.h"
+#include "state.h"
+#include "states.h"
+#include "watch.h"
+#include "wipe.h"
+
+#include <unistd.h>
+
+static const char *memory_name(void)
+{
+	switch (memory_kind()) {
+	case MEMORY_DROPPABLE:
+		return "droppable";
+	case MEMORY_WIPE_ON_FORK:
+		return "wipe-on-fork";
+	default:
+		return "none";
+	}
+}
+
+void vgetrandom_get_info(struct vgetrandom_info *info)
+{
+	struct notes notes = { .texts = info->notes, .max = VGETRANDOM_MAX_NOTES };
+	unsigned char drawn[1];
+
+	/* Some of it is settled by the first draw only. */
+	vgetrandom(drawn, sizeof(drawn), 0);
+	wipe(drawn, sizeof(drawn));
+
+	bool stateful = memory_kind() != MEMORY_NONE;
+
+	info->chacha20 = chacha20()->name;
+	info->memory = memory_name();
+	info->kernel_entropy = stateful && kernel_has_vdso() ? "vdso" : "syscall";
+	info->watch = stateful ? watch_name() : "none";
+	info->state_bytes = stateful ? (size_t)sysconf(_SC_PAGESIZE) : 0;
+	info->batch_bytes = stateful ? BATCH_BYTES : 0;
+	info->notes[0] = NULL;
+	memory_notes(&notes);
+	chacha20_notes(&notes);
+	if (stateful) {
+		kernel_notes(&notes);
+		watch_notes(&notes);
+	}
+}
+
+void vgetrandom_get_stats(struct vgetrandom_stats *stats)
+{
+	struct counters sum;
+
+	counters_sum(&sum);
+	*stats = (struct vgetrandom_stats){
+		.refills = sum.refills,
+		.reseeds_first = sum.reseeds[RESEED_FIRST],
+		.reseeds_wiped = sum.reseeds[RESEED_WIPED],
+		.reseeds_generation = sum.reseeds[RESEED_GENERATION],
+		.reseeds_requested = sum.reseeds[RESEED_REQUESTED],
+		.syscalls = sum.syscalls,
+		.fallbacks = sum.fallbacks,
+	};
+}

@@ -1,0 +1,26 @@
+/* Memory for the states: the best kind that this kernel has and the environment allows. */
+#ifndef VGETRANDOM_MEMORY_H
+#define VGETRANDOM_MEMORY_H
+
+#include "notes.h"
+
+#include <stddef.h>
+
+enum memory_kind {
+	MEMORY_UNKNOWN,	     /* nothing was mapped yet */
+	MEMORY_DROPPABLE,    /* MAP_DROPPABLE: never swapped or dumped, wiped on fork */
+	MEMORY_WIPE_ON_FORK, /* MADV_WIPEONFORK: may be swapped unless it could be locked */
+	MEMORY_NONE,	     /* neither: no state may be kept */
+};
+
+/* SIZE bytes of zeros, a whole number of pages, or NULL. What kind they are is settled once. */
+void *memory_map(size_t size);
+void memory_unmap(void *pages, size_t size);
+
+/* Locks are not inherited: to be called in a forked child for what it still uses. */
+void memory_after_fork(void *pages, size_t size);
+
+enum memory_kind memory_kind(void);
+void memory_notes(struct notes *notes);
+
+#endif

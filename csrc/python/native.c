@@ -1,0 +1,197 @@
+/* vgetrandom._native: argument handling and object creation for the two hot functions. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <vgetrandom.h>
+
+#include "slots.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* From here up the GIL is released: what that costs is lost in the time the bytes take
+ * (bench/gil_threshold.py). */
+#define RELEASE_GIL_BYTES 8192
+
+/* Between two of these Ctrl-C is answered. A few milliseconds with fresh memory. */
+#define CHUNK_BYTES ((Py_ssize_t)16 << 20)
+
+/* One chunk; -1 with errno set on failure. */
+static ssize_t fill_chunk(char *at, Py_ssize_t size)
+{
+	ssize_t got;
+
+	if (size < RELEASE_GIL_BYTES)
+		return vgetrandom(at, (size_t)size, 0);
+	Py_BEGIN_ALLOW_THREADS
+	got = vgetrandom(at, (size_t)size, 0);
+	Py_END_ALLOW_THREADS
+	return got;
+}
+
+/* All of BUF, or -1 with an exception set. */
+static int fill_slow(char *buf, Py_ssize_t size)
+{
+	uint64_t process = vgetrandom_process();
+
+	for (Py_ssize_t done = 0; done < size;) {
+		Py_ssize_t left = size - done;
+		Py_ssize_t chunk = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+
+		if (fill_chunk(buf + done, chunk) == chunk)
+			done += chunk;
+		else if (errno != EINTR) {
+			PyErr_SetFromErrno(PyExc_OSError);
+			goto fail;
+		}
+		if (PyErr_CheckSignals())
+			goto fail;
+		/* A signal handler forked and this is the child: the parent has the chunks too. */
+		if (process != vgetrandom_process()) {
+			process = vgetrandom_process();
+			done = 0;
+		}
+	}
+	return 0;
+
+fail:
+	memset(buf, 0, (size_t)size);
+	return -1;
+}
+
+static inline int fill(char *buf, Py_ssize_t size)
+{
+	if (size < RELEASE_GIL_BYTES && vgetrandom(buf, (size_t)size, 0) == size)
+		return 0;
+	return fill_slow(buf, size);
+}
+
+PyDoc_STRVAR(random_bytes_doc,
+"random_bytes($module, size, /)\n"
+"--\n"
+"\n"
+"Return random bytes suitable for cryptographic use.\n"
+"\n"
+"The bytes come from a ChaCha20 generator (RFC 8439) that the calling thread\n"
+"has to itself, keyed by getrandom(2) and following its contract.\n"
+"\n"
+"Args:\n"
+"    size (int): How many bytes; anything with __index__ will do.\n"
+"\n"
+"Returns:\n"
+"    bytes: size random bytes.\n"
+"\n"
+"Raises:\n"
+"    ValueError: size is negative.\n"
+"    TypeError: size is not an integer.\n"
+"    OverflowError: size does not fit into a Py_ssize_t, or into an object.\n"
+"    MemoryError: There is no memory for that many bytes.\n"
+"    OSError: The kernel's getrandom failed; errno says how.");
+
+static PyObject *random_bytes(PyObject *module, PyObject *arg)
+{
+	(void)module;
+	Py_ssize_t size = PyLong_AsSsize_t(arg);
+
+	if (size < 0) {
+		/* Not an int, perhaps an __index__; or an error that PyNumber_AsSsize_t repeats. */
+		if (PyErr_Occurred()) {
+			PyErr_Clear();
+			size = PyNumber_AsSsize_t(arg, PyExc_OverflowError);
+			if (size == -1 && PyErr_Occurred())
+				return NULL;
+		}
+		if (size < 0) {
+			PyErr_SetString(PyExc_ValueError, "negative argument not allowed");
+			return NULL;
+		}
+	}
+	PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
+
+	if (bytes && fill(PyBytes_AsString(bytes), size)) {
+		Py_DECREF(bytes);
+		return NULL;
+	}
+	return bytes;
+}
+
+PyDoc_STRVAR(random_bytes_into_doc,
+"random_bytes_into($module, buffer, /)\n"
+"--\n"
+"\n"
+"Fill a buffer with random bytes.\n"
+"\n"
+"Args:\n"
+"    buffer (collections.abc.Buffer): Any writable C-contiguous buffer, such as\n"
+"        a bytearray, a memoryview or a NumPy array. Its bytes are filled\n"
+"        whatever the type of its items.\n"
+"\n"
+"Raises:\n"
+"    TypeError: buffer is read-only, not contiguous, or not a buffer.\n"
+"    OSError: The kernel's getrandom failed; errno says how, and the buffer\n"
+"        holds no part of a result.");
+
+/* Why GetBuffer refused: what makes no buffer, or none to write to, is a TypeError here; anything
+ * else (a closed mmap, say) is the object's own word. */
+static void refuse_buffer(PyObject *arg)
+{
+	PyObject *type, *value, *traceback, *name;
+	Py_buffer view;
+	const char *why = "";
+
+	PyErr_Fetch(&type, &value, &traceback);
+	if (PyObject_GetBuffer(arg, &view, PyBUF_FULL_RO) == 0) {
+		why = view.readonly ? " (it is read-only)" : " (it is not contiguous)";
+		PyBuffer_Release(&view);
+	} else if (PyObject_CheckBuffer(arg)) {
+		PyErr_Clear();
+		PyErr_Restore(type, value, traceback);
+		return;
+	}
+	PyErr_Clear();
+	Py_XDECREF(type);
+	Py_XDECREF(value);
+	Py_XDECREF(traceback);
+	name = PyType_GetName(Py_TYPE(arg));
+	if (!name)
+		return;
+	PyErr_Format(PyExc_TypeError,
+		     "random_bytes_into() argument must be a contiguous read-write bytes-like "
+		     "object, not %U%s",
+		     name, why);
+	Py_DECREF(name);
+}
+
+static PyObject *random_bytes_into(PyObject *module, PyObject *arg)
+{
+	(void)module;
+	Py_buffer view;
+
+	if (PyObject_GetBuffer(arg, &view, PyBUF_WRITABLE | PyBUF_ANY_CONTIGUOUS)) {
+		refuse_buffer(arg);
+		return NULL;
+	}
+	int failed = fill(view.buf, view.len);
+
+	PyBuffer_Release(&view);
+	/* Not Py_RETURN_NONE: 3.12's headers count on an immortal None, 3.11 has none. */
+	return failed ? NULL : Py_NewRef(Py_None);
+}
+
+static PyMethodDef methods[] = {
+	{ "random_bytes", random_bytes, METH_O, random_bytes_doc },
+	{ "random_bytes_into", random_bytes_into, METH_O, random_bytes_into_doc },
+	{ NULL, NULL, 0, NULL },
+};
+
+static struct PyModuleDef module = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "vgetrandom._native",
+	.m_methods = methods,
+};
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+	module.m_slots = slots_for_this_python();
+	return PyModuleDef_Init(&module);
+}

@@ -1,0 +1,225 @@
+#define _GNU_SOURCE
+#include "states.h"
+
+#include "memory.h"
+#include "process.h"
+#include "wipe.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* As many states as fit, with 4 KiB pages, under the smallest RLIMIT_MEMLOCK that is common. */
+#define SLOTS_PER_SLAB 15
+
+/* Nothing here takes a lock: a fork could leave it held for ever, a signal handler could wait for
+ * the thread it interrupted. Slabs are only ever added, slots change hands by compare-and-swap. */
+struct slab {
+	struct slab *next;
+	struct slot slots[SLOTS_PER_SLAB];
+};
+
+static _Atomic(struct slab *) slabs;
+
+/* For threads without a state. */
+static struct counters stateless;
+
+THREAD_LOCAL struct thread self;
+
+#define FOR_EACH_SLOT(slab, slot)                                                                  \
+	for (struct slab *slab = slabs; slab; slab = slab->next)                                   \
+		for (struct slot *slot = slab->slots; slot < slab->slots + SLOTS_PER_SLAB; slot++)
+
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* ---- claiming and releasing ---- */
+
+static struct slot *claim_free(uint64_t epoch)
+{
+	FOR_EACH_SLOT(slab, slot)
+	{
+		uint64_t owner = 0;
+
+		if (atomic_load_explicit(&slot->owner, memory_order_relaxed) == 0 &&
+		    atomic_compare_exchange_strong(&slot->owner, &owner, epoch))
+			return slot;
+	}
+	return NULL;
+}
+
+/* A new slab whose first slot is claimed already. */
+static struct slot *claim_new(uint64_t epoch)
+{
+	size_t page = page_size();
+	unsigned char *pages = memory_map(SLOTS_PER_SLAB * page);
+
+	if (!pages)
+		return NULL;
+	struct slab *slab = mmap(NULL, sizeof(*slab), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if ((void *)slab == MAP_FAILED) {
+		memory_unmap(pages, SLOTS_PER_SLAB * page);
+		return NULL;
+	}
+	for (size_t i = 0; i < SLOTS_PER_SLAB; i++)
+		slab->slots[i].state = (struct state *)(void *)(pages + i * page);
+	slab->slots[0].owner = epoch;
+	slab->next = slabs;
+	while (!atomic_compare_exchange_weak(&slabs, &slab->next, slab))
+		;
+	return &slab->slots[0];
+}
+
+static void give_back(struct slot *slot)
+{
+	slot->keyed = false;
+	atomic_store_explicit(&slot->owner, 0, memory_order_release);
+}
+
+/* The thread-exit hook. It allocates nothing and calls nothing that could. */
+static void exit_thread(void *slot)
+{
+	struct slot *mine = slot;
+
+	self.closed = true;
+	self.state = NULL;
+	self.slot = NULL;
+	barrier();
+	wipe(mine->state, sizeof(*mine->state));
+	give_back(mine);
+}
+
+/* Stored as one more than the key, so that zero means none yet. */
+static _Atomic uint64_t exit_key;
+
+static bool run_at_thread_exit(struct slot *slot)
+{
+	uint64_t stored = exit_key;
+	pthread_key_t key;
+
+	if (!stored) {
+		if (pthread_key_create(&key, exit_thread))
+			return false;
+		if (atomic_compare_exchange_strong(&exit_key, &stored, (uint64_t)key + 1))
+			stored = (uint64_t)key + 1;
+		else
+			pthread_key_delete(key);
+	}
+	return pthread_setspecific((pthread_key_t)(stored - 1), slot) == 0;
+}
+
+/* ---- fork ---- */
+
+/* Frees what the threads held that this process was forked without. Only the one thread that came
+ * through the fork may call it: it alone knows that every other of that age is gone, and two
+ * threads with one state would be the end of the generator (glibc 2.41 nearly had it). */
+static void reclaim(uint64_t epoch, const struct slot *mine)
+{
+	FOR_EACH_SLOT(slab, slot)
+	{
+		uint64_t owner = slot->owner;
+
+		if (slot == slab->slots)
+			memory_after_fork(slot->state, SLOTS_PER_SLAB * page_size());
+		/* The kernel has wiped the page. */
+		if (slot != mine && owner != 0 && owner != epoch)
+			give_back(slot);
+	}
+}
+
+void states_after_fork(void)
+{
+	uint64_t epoch = process_epoch();
+	struct slot *mine = self.slot;
+
+	/* A slot from before the fork is what proves that this thread came through it. */
+	if (mine->owner == epoch)
+		return;
+	reclaim(epoch, mine);
+	mine->owner = epoch;
+}
+
+static struct slot *claim(void)
+{
+	uint64_t epoch = process_epoch();
+	struct slot *slot;
+
+	/* Without a slot, the thread that came through a fork is known by being the main one. */
+	if (syscall(SYS_gettid) == getpid())
+		reclaim(epoch, NULL);
+	slot = claim_free(epoch);
+	if (!slot)
+		slot = claim_new(epoch);
+	if (slot && !run_at_thread_exit(slot)) {
+		give_back(slot);
+		slot = NULL;
+	}
+	return slot;
+}
+
+/* ---- checking out and in ---- */
+
+struct state *state_check_out(void)
+{
+	struct state *state = self.state;
+
+	if (state) {
+		self.state = NULL;
+	} else if (!self.slot && !self.closed && memory_kind() != MEMORY_NONE) {
+		/* A signal handler that draws meanwhile must not claim a second one. */
+		self.closed = true;
+		barrier();
+		struct slot *slot = claim();
+
+		if (slot)
+			state = slot->state;
+		self.slot = slot;
+		barrier();
+		self.closed = false;
+	}
+	barrier();
+	return state;
+}
+
+void state_check_in(struct state *state)
+{
+	barrier();
+	self.state = state;
+}
+
+void states_visit(void (*visit)(struct state *state))
+{
+	FOR_EACH_SLOT(slab, slot)
+	{
+		if (slot->owner)
+			visit(slot->state);
+	}
+}
+
+/* ---- counters ---- */
+
+struct counters *counters(void)
+{
+	struct counters *mine = self.slot ? &self.slot->counters : &stateless;
+
+	counters_begin(mine, process_epoch());
+	return mine;
+}
+
+void counters_sum(struct counters *sum)
+{
+	uint64_t epoch = process_epoch();
+
+	*sum = (struct counters){ 0 };
+	counters_add(sum, &stateless, epoch);
+	FOR_EACH_SLOT(slab, slot)
+	{
+		counters_add(sum, &slot->counters, epoch);
+	}
+}

@@ -1,0 +1,56 @@
+/* Who holds which state: one per thread, in pages that are reused when a thread ends. */
+#ifndef VGETRANDOM_STATES_H
+#define VGETRANDOM_STATES_H
+
+#include "counters.h"
+#include "state.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A state's entry in the books, in ordinary memory: what must survive the page's wiping. */
+struct slot {
+	_Alignas(128) _Atomic uint64_t owner; /* 0: free; otherwise the epoch it was claimed in */
+	struct state *state;
+	bool keyed; /* has had a key since it was claimed */
+	struct counters counters;
+};
+
+/* A thread's own record, outside the droppable page. */
+struct thread {
+	struct state *state; /* NULL while a draw has it out, and before the first draw */
+	struct slot *slot;   /* NULL before the first draw */
+	bool closed;	     /* has no state and takes none: claiming its slot, or exiting */
+};
+
+/* initial-exec: an access may neither allocate nor take a lock, because a signal handler makes
+ * it too. glibc keeps room for such variables in libraries that are loaded late; musl does not. */
+#ifdef __GLIBC__
+#define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define THREAD_LOCAL _Thread_local
+#endif
+
+extern THREAD_LOCAL struct thread self;
+
+/* Takes the calling thread's state out, claiming one at the first draw. NULL where it is out
+ * already (this is a signal handler that interrupted a draw) or cannot be had: then the kernel
+ * serves the request. */
+struct state *state_check_out(void);
+void state_check_in(struct state *state);
+
+/* Settles, after a fork, what became of the other threads' states. Cheap where there was none.
+ * To be called with a state checked out, before its key is fetched. */
+void states_after_fork(void);
+
+/* Runs VISIT on every state that a thread holds, while those threads may be drawing. */
+void states_visit(void (*visit)(struct state *state));
+
+/* The calling thread's, or those of all threads without a state. */
+struct counters *counters(void);
+
+/* The sum over all threads of this process, past and present. */
+void counters_sum(struct counters *sum);
+
+#endif

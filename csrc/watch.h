@@ -1,0 +1,61 @@
+/* When bytes that were computed must not be served any more: the kernel reseeded, or the virtual
+ * machine was cloned. Watched where it can be, opportunistically; a wrong guess costs reseeds. */
+#ifndef VGETRANDOM_WATCH_H
+#define VGETRANDOM_WATCH_H
+
+#include "notes.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef const _Atomic uint64_t watched_word;
+
+/* Never NULL: a word that is not watched is a constant. */
+extern struct watch {
+	_Atomic(watched_word *) kernel; /* the generation in [vvar], private to kernel and vDSO */
+	_Atomic(watched_word *) vm;	/* the generation in /dev/vmclock0 */
+} watch;
+
+/* In every generation that a key may be used under, whatever the watched word says: zero always
+ * means wiped. */
+#define VALID_GENERATION (UINT64_C(1) << 63)
+
+/* What vgetrandom_reseed() leaves in a state. */
+#define REQUESTED_GENERATION UINT64_C(1)
+
+static inline uint64_t watched_word_now(_Atomic(watched_word *) *word)
+{
+	return atomic_load_explicit(atomic_load_explicit(word, memory_order_relaxed),
+				    memory_order_relaxed);
+}
+
+static inline uint64_t kernel_generation(void)
+{
+	return watched_word_now(&watch.kernel) | VALID_GENERATION;
+}
+
+static inline uint64_t vm_generation(void)
+{
+	return watched_word_now(&watch.vm);
+}
+
+/* To be told at every refill: the kernel's generation before the vDSO was called, and the opaque
+ * state that it has just left behind (NULL where the vDSO was not called). Looks for the word
+ * while there is none, compares afterwards, and drops it for good when the two disagree. */
+void watch_refill(uint64_t before, const void *opaque, size_t opaque_bytes);
+
+/* Whether the word may yet be found. */
+bool watch_looking(void);
+
+/* Puts the words of PAGE that may be the generation in OPAQUE, all 8-byte aligned, into *WORD and
+ * *OFFSET (its place in OPAQUE); returns how many there are. More than one is as good as none. */
+int watch_find(const void *page, size_t page_bytes, const void *opaque, size_t opaque_bytes,
+	       watched_word **word, size_t *offset);
+
+/* "vdso-generation", "vmclock" or "none". */
+const char *watch_name(void);
+void watch_notes(struct notes *notes);
+
+#endif

@@ -1,0 +1,260 @@
+"""Every row of `vgetrandom doctor` on the running kernel, and that each probe can say no."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vgetrandom import doctor
+from vgetrandom._probes import PROBES, cgroup, dropping, generator, mapping, secrecy
+from vgetrandom._probes.memory import in_child, ordinary
+from vgetrandom._probes.prober import NotHere, Probe, run_one
+from vgetrandom.doctor import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+
+NAMES = [probe.name for probe in PROBES]
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, Row]:
+    """What this kernel does; as root with a swap file of our own where there is no swap."""
+    return {row.name: row for row in doctor.diagnose(thorough=os.geteuid() == 0)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernel(name: str, rows: dict[str, Row]) -> None:
+    row = rows[name]
+    if row.ok is None:
+        pytest.skip(row.observed)
+    assert row.ok, row.observed
+    assert row.expected
+    assert row.observed
+
+
+def test_rows_are_complete_and_named_once(rows: dict[str, Row]) -> None:
+    assert list(rows) == NAMES
+    assert len(set(NAMES)) == len(NAMES)
+
+
+# --- a probe that cannot fail shows nothing ---
+
+# These do not look at memory that a test can exchange.
+UNTOUCHED = {"mmap(MAP_DROPPABLE)", "generation counter", "MADV_WIPEONFORK"}
+MAP_PRIVATE = 0x02
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in UNTOUCHED])
+def test_ordinary_memory_is_told_apart(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ordinary memory in place of droppable memory no probe says yes."""
+    modules: Sequence[ModuleType] = (mapping, dropping, secrecy, cgroup)
+    for module in modules:
+        monkeypatch.setattr(module, "droppable", ordinary)
+    for module in (mapping, dropping, generator):
+        monkeypatch.setattr(module, "MAP_DROPPABLE", MAP_PRIVATE)
+    if name == "MAP_DROPPABLE|MAP_SHARED":
+        # Both type bits together make a type that is refused, for lack of a file.
+        monkeypatch.setattr(mapping, "MAP_DROPPABLE", 0)
+    (probe,) = (probe for probe in PROBES if probe.name == name)
+    row = run_one(probe)
+    if row.ok is None:
+        pytest.skip(row.observed)
+    assert row.ok is False, row.observed
+
+
+# --- what becomes of a probe that goes wrong ---
+
+
+def crash() -> tuple[bool, str]:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return True, "survived"
+
+
+def leave() -> tuple[bool, str]:
+    os._exit(3)
+
+
+def hang() -> tuple[bool, str]:
+    time.sleep(60)
+    return True, "woke up"
+
+
+def fail() -> tuple[bool, str]:
+    return bool(1 // 0), ""
+
+
+def lack() -> tuple[bool, str]:
+    reason = "there is none"
+    raise NotHere(reason)
+
+
+def deny() -> tuple[bool, str]:
+    raise PermissionError(1, "Operation not permitted")
+
+
+@pytest.mark.parametrize(
+    ("run", "ok", "observed"),
+    [
+        (crash, False, "crashed (SIGSEGV)"),
+        (leave, False, "crashed (exit status 3)"),
+        (hang, False, "did not end within 0.2 s"),
+        (fail, False, "ZeroDivisionError"),
+        (lack, None, "there is none"),
+        (deny, None, "not tried: "),
+    ],
+)
+def test_a_probe_cannot_hurt(run: Callable[[], tuple[bool, str]], ok: bool | None, observed: str) -> None:
+    row = run_one(Probe("name", "expected", run), timeout=0.2)
+    assert (row.name, row.expected, row.ok) == ("name", "expected", ok)
+    assert observed in row.observed
+
+
+def test_a_hanging_probe_cleans_up_and_takes_its_children_along(tmp_path: Path) -> None:
+    def hang_in_group() -> tuple[bool, str]:
+        with cgroup.memory_group(1 << 26) as group:
+
+            def work() -> str:
+                (group.path / "cgroup.procs").write_text(str(os.getpid()))
+                (tmp_path / "seen").write_text(f"{group.path}\n{os.getpid()}")
+                time.sleep(60)
+                return "woke up"
+
+            return True, in_child(work)
+
+    row = run_one(Probe("name", "expected", hang_in_group), timeout=0.5)
+    if row.ok is None:
+        pytest.skip(row.observed)
+    assert "did not end" in row.observed
+    group, pid = (tmp_path / "seen").read_text().split()
+    assert not Path(group).exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
+
+
+def test_probes_that_end_early_leave_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    rows = doctor.diagnose()
+    assert [row.name for row in rows] == NAMES
+    assert all(row.ok is False and "ended early: exit status 1" in row.observed for row in rows)
+
+
+# --- the command ---
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "vgetrandom", "doctor", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_json() -> None:
+    done = command("--json")
+    rows = json.loads(done.stdout)
+    assert [row["name"] for row in rows] == NAMES
+    for row in rows:
+        assert list(row) == ["name", "expected", "observed", "ok"]
+        assert row["ok"] in (True, False, None)
+        assert row["expected"]
+        assert row["observed"]
+    assert done.returncode == int(any(row["ok"] is False for row in rows))
+    assert not done.stderr
+
+
+def test_table_ends_in_one_sentence() -> None:
+    done = command()
+    head, *body, empty, last = done.stdout.splitlines()
+    assert head.split() == ["ok", "property", "expected", "observed"]
+    assert all(any(line.find(name) > 0 for line in body) for name in NAMES)
+    assert empty == ""
+    assert last.startswith(f"Linux {os.uname().release} gives vgetrandom ")
+    assert last.endswith(".")
+
+
+def test_leaves_nothing_behind() -> None:
+    def left() -> list[str]:
+        swaps = Path("/proc/swaps").read_text().splitlines()
+        folders = [Path("/var/tmp"), Path("/tmp")]  # noqa: S108
+        files = [str(path) for folder in folders for path in folder.glob("vgetrandom-*")]
+        groups = [str(path) for path in Path("/sys/fs/cgroup").glob("**/vgetrandom-*")]
+        return swaps + files + groups
+
+    before = left()
+    doctor.diagnose(thorough=True)
+    assert left() == before
+
+
+ROWS = {
+    True: Row("fits", "this", "this", ok=True),
+    False: Row("contradicts", "this", "that", ok=False),
+    None: Row("lacks", "this", "not here", ok=None),
+}
+
+
+@pytest.mark.parametrize(
+    ("oks", "status"),
+    [((True,), 0), ((True, None), 0), ((None, None), 0), ((True, False, None), 1)],
+)
+@pytest.mark.parametrize("as_json", [True, False])
+def test_exit_status(
+    oks: tuple[bool | None, ...], status: int, as_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def diagnose(*, thorough: bool) -> list[Row]:
+        asked.append(thorough)
+        return [ROWS[ok] for ok in oks]
+
+    monkeypatch.setattr(doctor, "diagnose", diagnose)
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    arguments = ["--json"] if as_json else ["--thorough"]
+    assert doctor.run(parser.parse_args(arguments)) == status
+    assert asked == [not as_json]
+
+
+@pytest.mark.parametrize(
+    ("ok", "sentence"),
+    [
+        (
+            ["mmap(MAP_DROPPABLE)", "vDSO getrandom", "generation counter", "MADV_WIPEONFORK"],
+            "droppable memory for its state, keys from the vDSO and a generation counter to watch.",
+        ),
+        (["MADV_WIPEONFORK"], "wipe-on-fork memory for its state (it can reach swap), keys by "),
+        ([], "no memory that is safe for a state (every draw is a system call), keys by system call"),
+        (["mmap(MAP_DROPPABLE)"], "keys by system call and no generation counter to watch."),
+    ],
+)
+def test_summary(ok: list[str], sentence: str) -> None:
+    rows = [Row(name, "", "", ok=True if name in ok else None) for name in NAMES]
+    assert sentence in doctor.summary(rows)
+
+
+def test_summary_names_contradictions() -> None:
+    rows = [Row(name, "", "", ok=name not in ("swap", "mlock()")) for name in NAMES]
+    assert doctor.summary(rows).endswith("but contradicts what is documented: mlock(), swap.")
+
+
+@pytest.mark.parametrize("width", [20, 80, 120, 300])
+def test_table_is_aligned(width: int) -> None:
+    rows = [Row("name", "words " * 20, "more words " * 30, ok=True), *ROWS.values()]
+    lines = doctor.table(rows, width).splitlines()
+    column = lines[0].index("observed")
+    assert lines[0].index("property") == lines[1].index("name")
+    assert all(len(line) <= column or line[column - 1] == " " for line in lines)
+    assert max(map(len, lines)) <= max(width, 80)
+    assert " ".join(line[column:].strip() for line in lines).count("more words") == 30

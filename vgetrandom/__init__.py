@@ -1,0 +1,94 @@
+"""Random bytes from a ChaCha20 generator per thread, with every guarantee of getrandom(2).
+
+>>> import vgetrandom
+>>> len(vgetrandom.random_bytes(16))
+16
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.implementation.name == "cpython":
+    from vgetrandom._native import random_bytes, random_bytes_into
+else:  # PyPy, where cffi is the fast way
+    from vgetrandom._core import random_bytes, random_bytes_into
+
+TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost 5 ms
+if TYPE_CHECKING:
+    from vgetrandom._core import Info, Stats
+
+__all__ = [
+    "get_include",
+    "get_library",
+    "info",
+    "random_bytes",
+    "random_bytes_into",
+    "reseed",
+    "stats",
+]
+
+__version__ = "0.1.0"
+
+# What follows is not hot and goes through cffi, which is imported by the first call.
+
+
+def info() -> Info:
+    """Tell what is in use on this machine, and why.
+
+    Draws one byte, so that it tells what is in use and not what might be.
+
+    Returns:
+        Info: The ChaCha20 implementation, the memory, the source of entropy, and notes
+        about every guarantee that cannot be had here.
+    """
+    from vgetrandom import _core
+
+    return _core.info()
+
+
+def stats() -> Stats:
+    """Tell what this process has done so far.
+
+    Returns:
+        Stats: Counters, summed over all threads past and present. A forked child starts
+        again from zero.
+    """
+    from vgetrandom import _core
+
+    return _core.stats()
+
+
+def reseed() -> None:
+    """Make every thread's next draw start from a fresh key.
+
+    For hooks that run after a machine was restored from a snapshot, such as AWS Lambda
+    SnapStart's after-restore, where ``info().watch`` is ``"none"``. Never needed after a fork.
+    """
+    from vgetrandom import _core
+
+    _core.reseed()
+
+
+def get_include() -> str:
+    """Tell where ``vgetrandom.h`` is, for C users.
+
+    Returns:
+        str: A directory for the compiler's ``-I``.
+    """
+    from vgetrandom import _paths
+
+    return _paths.include()
+
+
+def get_library() -> str:
+    """Tell where ``libvgetrandom.so`` is, for C users and foreign function interfaces.
+
+    It is the library that this package itself uses: one process has one set of states.
+
+    Returns:
+        str: The path of the shared library.
+    """
+    from vgetrandom import _paths
+
+    return _paths.library()

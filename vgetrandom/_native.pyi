@@ -1,0 +1,6 @@
+from typing import SupportsIndex
+
+from typing_extensions import Buffer
+
+def random_bytes(size: SupportsIndex, /) -> bytes: ...
+def random_bytes_into(buffer: Buffer, /) -> None: ...

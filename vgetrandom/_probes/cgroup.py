@@ -1,0 +1,127 @@
+"""Memory pressure, made harmlessly: in a memory cgroup (v1 or v2) of our own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from vgetrandom._probes.memory import MIB, PAGE, droppable, fill, in_child, kept, ordinary, page_out
+from vgetrandom._probes.prober import NotHere, probe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Group(NamedTuple):
+    """A memory control group of our own: its folder, and what its files are called."""
+
+    path: Path
+    limit: str
+    usage: str
+
+    def used(self) -> int:
+        """Bytes charged to it."""
+        return int((self.path / self.usage).read_text())
+
+
+@contextlib.contextmanager
+def memory_group(limit: int) -> Iterator[Group]:
+    """Make a memory cgroup (v1 or v2) limited to `limit` bytes, and remove it again."""
+    group = _make_group()
+    try:
+        (group.path / group.limit).write_text(str(limit))
+        yield group
+    finally:
+        for _ in range(100):
+            try:
+                group.path.rmdir()
+                break
+            except OSError:
+                time.sleep(0.02)
+
+
+def _make_group() -> Group:
+    """Make the group below the nearest one of ours that hands memory control on. Changes no other group."""
+    reasons = []
+    own = {
+        controllers: path
+        for _, controllers, path in (
+            line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()
+        )
+    }
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, mounted, kind, options, *_ = line.split()
+        top = Path(mounted)
+        if kind == "cgroup" and "memory" in options.split(","):
+            mine = next((path for names, path in own.items() if "memory" in names.split(",")), "/")
+            files = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        elif kind == "cgroup2":
+            mine = own.get("", "/")
+            files = ("memory.max", "memory.current")
+        else:
+            continue
+        below = top / mine.lstrip("/")
+        for parent in (below, *below.parents):
+            if not parent.is_relative_to(top):
+                break
+            control = parent / "cgroup.subtree_control"
+            try:
+                if kind == "cgroup2" and "memory" not in control.read_text().split():
+                    continue
+                path = parent / f"vgetrandom-{os.getpid()}"
+                path.mkdir()
+            except OSError as error:
+                reasons.append(f"{parent}: {error.strerror}")
+                continue
+            return Group(path, *files)
+    raise NotHere("no memory cgroup can be made here" + (f" ({reasons[0]})" if reasons else ""))
+
+
+@probe("memory pressure", "a memory cgroup at its limit drops it; ordinary memory survives")
+def pressure() -> tuple[bool, str]:
+    droppable(PAGE)
+    with memory_group(64 * MIB) as group:
+
+        def work() -> str:
+            (group.path / "cgroup.procs").write_text(str(os.getpid()))
+            control, memory = ordinary(8 * MIB), droppable(32 * MIB)
+            fill(control)
+            fill(memory)
+            before = kept(memory)
+            # 8 + 40 MiB fit, and with the droppable 32 MiB they do not.
+            greedy = ordinary(40 * MIB)
+            fill(greedy)
+            return f"{before - kept(memory)} {before} {kept(control)} {kept(greedy)}"
+
+        answer = in_child(work)
+    if not answer:
+        return False, "the process in the memory cgroup was killed"
+    lost, before, *survived = (int(word) for word in answer.split())
+    intact = survived == [8 * MIB // PAGE, 40 * MIB // PAGE]
+    text = f"{lost} of {before} droppable pages dropped, ordinary memory {'intact' if intact else 'lost'}"
+    return intact and lost > 0, text
+
+
+@probe("cgroup charge", "faulted pages are charged like ordinary ones, and given back when dropped")
+def charge() -> tuple[bool, str]:
+    droppable(PAGE)
+    with memory_group(128 * MIB) as group:
+
+        def work() -> str:
+            (group.path / "cgroup.procs").write_text(str(os.getpid()))
+            memory = droppable(16 * MIB)
+            empty = group.used()
+            fill(memory)
+            full = group.used()
+            left = page_out(memory)
+            return f"{full - empty} {group.used() - empty} {left}"
+
+        answer = in_child(work)
+    if not answer:
+        return False, "the process in the memory cgroup was killed"
+    full, after, _ = (int(word) for word in answer.split())
+    ok = full > 12 * MIB and after < 4 * MIB
+    return ok, f"16 MiB written: {full / MIB:.1f} MiB charged; after the drop: {after / MIB:.1f} MiB"

@@ -1,0 +1,106 @@
+"""Its contents are lost on purpose, and only then."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vgetrandom._probes.memory import (
+    PAGE,
+    address,
+    droppable,
+    dropped,
+    ffi,
+    fill,
+    in_child,
+    kept,
+    kilobytes,
+    libc,
+    ordinary,
+    smaps,
+    strerror,
+)
+from vgetrandom._probes.prober import NotHere, probe
+from vgetrandom.droppable import MAP_DROPPABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MREMAP_MAYMOVE = 1
+MREMAP_FIXED = 2
+
+
+def wiped_in_child(fork: Callable[[], int]) -> tuple[bool, str]:
+    """Whether the child of `fork` reads zeros while the parent keeps its data."""
+    memory = droppable(8 * PAGE)
+    fill(memory)
+    seen = in_child(lambda: str(kept(memory)), fork)
+    mine = kept(memory)
+    return seen == "0" and mine == 8, f"child reads data in {seen or '?'} of 8 pages, parent in {mine}"
+
+
+@probe("fork()", "the child reads zeros, the parent keeps its data")
+def fork() -> tuple[bool, str]:
+    return wiped_in_child(os.fork)
+
+
+@probe("raw clone()", "the child reads zeros, the parent keeps its data")
+def clone() -> tuple[bool, str]:
+    number = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220}.get(os.uname().machine)
+    if number is None:
+        raise NotHere(f"the number of clone() on {os.uname().machine} is not known here")
+    # Only a signal number as flags: a plain fork which libc's fork handlers do not see.
+    none = ffi.cast("long", 0)
+    return wiped_in_child(
+        lambda: int(libc.syscall(number, ffi.cast("long", signal.SIGCHLD), none, none, none, none))
+    )
+
+
+@probe("MADV_PAGEOUT", "drops dirty pages without swap")
+def pageout() -> tuple[bool, str]:
+    memory = droppable(256 * PAGE)
+    fill(memory)
+    swap = len(Path("/proc/swaps").read_text().splitlines()) - 1
+    ok, text = dropped(memory)
+    return ok, f"{text} ({swap or 'no'} swap area{'s' * (swap > 1)})"
+
+
+@probe("mremap()", "moved memory keeps its contents")
+def remap() -> tuple[bool, str]:
+    droppable(PAGE)
+    size = 8 * PAGE
+    read_write = mmap.PROT_READ | mmap.PROT_WRITE
+    # A raw mapping: the address that it moves away from must not be unmapped once more.
+    source = libc.mmap(ffi.NULL, size, read_write, MAP_DROPPABLE | mmap.MAP_ANONYMOUS, -1, 0)
+    contents = bytes(at % 251 + 1 for at in range(size))
+    ffi.buffer(source, size)[:] = contents
+    target = ordinary(size)
+    flags = ffi.cast("int", MREMAP_MAYMOVE | MREMAP_FIXED)
+    got = libc.mremap(source, size, size, flags, ffi.cast("void *", address(target)))
+    if int(ffi.cast("intptr_t", got)) == -1:
+        return False, strerror(ffi.errno)
+    same = target[:] == contents
+    ok, text = dropped(target)
+    return same and ok, f"contents {'kept' if same else 'lost'} at the new address, then {text}"
+
+
+@probe("transparent huge page", "drops like small pages")
+def huge_page() -> tuple[bool, str]:
+    setting = Path("/sys/kernel/mm/transparent_hugepage")
+    try:
+        size = int((setting / "hpage_pmd_size").read_text())
+        enabled = (setting / "enabled").read_text().strip()
+    except OSError:
+        raise NotHere("this kernel has no transparent huge pages") from None
+    memory = droppable(2 * size)
+    start = -address(memory) % size
+    memory.madvise(mmap.MADV_HUGEPAGE, start, size)
+    fill(memory)
+    got = kilobytes(smaps(memory, start)["AnonHugePages"])
+    if not got:
+        raise NotHere(f"the kernel gave no huge page (enabled: {enabled})")
+    ok, text = dropped(memory)
+    return ok, f"AnonHugePages {got} kB, {text}"

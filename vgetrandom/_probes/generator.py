@@ -1,0 +1,84 @@
+"""What else the kernel gives a generator in user space, and what there is without droppable memory."""
+
+from __future__ import annotations
+
+import mmap
+import re
+import struct
+from pathlib import Path
+
+from vgetrandom._probes.memory import PAGE, ffi, fill, in_child, kept, libc, ordinary, strerror
+from vgetrandom._probes.prober import NotHere, probe
+from vgetrandom.droppable import MAP_DROPPABLE
+
+AT_SYSINFO_EHDR = 33
+SHT_DYNSYM = 11
+MADV_WIPEONFORK = 18
+
+
+def vdso_symbol(*names: str) -> int:
+    """Find a function in the vDSO, which is an ELF image in memory.
+
+    Returns:
+        Its address; 0 if there is none of these names.
+    """
+    base = int(libc.getauxval(AT_SYSINFO_EHDR))
+    found = re.search(rf"^{base:x}-([0-9a-f]+) ", Path("/proc/self/maps").read_text(), re.MULTILINE)
+    if not base or not found:
+        return 0
+    image = bytes(ffi.buffer(ffi.cast("char *", base), int(found[1], 16) - base))
+    if image[4] != 2:  # ELFCLASS64: droppable memory is for 64 bits
+        return 0
+    (sections,) = struct.unpack_from("Q", image, 40)
+    entry_size, count = struct.unpack_from("HH", image, 58)
+    headers = [struct.unpack_from("IIQQQQIIQQ", image, sections + i * entry_size) for i in range(count)]
+    for _, kind, _, _, offset, size, link, *_ in headers:
+        if kind != SHT_DYNSYM:
+            continue
+        strings = headers[link][4]
+        for at in range(offset, offset + size, 24):
+            name, _, _, _, value, _ = struct.unpack_from("IBBHQQ", image, at)
+            text = image[strings + name : image.index(b"\0", strings + name)].decode()
+            if text in names:
+                return base + int(value)
+    return 0
+
+
+@probe("vDSO getrandom", "exists, and asks for readable, writable MAP_DROPPABLE memory")
+def vdso_getrandom() -> tuple[bool, str]:
+    where = vdso_symbol("__vdso_getrandom", "__kernel_getrandom")
+    if not where:
+        raise NotHere("this kernel's vDSO has no getrandom (it came with Linux 6.11)")
+    call = ffi.cast("ssize_t (*)(void *, size_t, unsigned int, void *, size_t)", where)
+    # All ones as the state's size asks for the parameters: size, prot, flags, and room for more.
+    parameters = ffi.new("uint32_t[16]")
+    result = call(ffi.NULL, 0, 0, parameters, ffi.cast("size_t", -1))
+    if result:
+        return False, f"its query answers {result}"
+    size, prot, flags = parameters[0:3]
+    ok = prot == mmap.PROT_READ | mmap.PROT_WRITE and flags == MAP_DROPPABLE | mmap.MAP_ANONYMOUS
+    return ok, f"state of {size} bytes, prot {prot:#x}, flags {flags:#x}"
+
+
+@probe("generation counter", "the kernel's reseeds can be watched")
+def watch() -> tuple[bool, str]:
+    import vgetrandom  # the library's own judgement is asked for
+
+    vgetrandom.random_bytes(16)
+    seen = str(vgetrandom.info().watch)
+    if seen == "none":
+        raise NotHere("not found: unserved bytes outlive a reseed, at most one batch for each thread")
+    return True, f"watched ({seen})"
+
+
+@probe("MADV_WIPEONFORK", "works on ordinary memory: where the state lives without MAP_DROPPABLE")
+def wipe_on_fork() -> tuple[bool, str]:
+    memory = ordinary(8 * PAGE)
+    fill(memory)
+    try:
+        memory.madvise(MADV_WIPEONFORK)
+    except OSError as error:
+        raise NotHere(f"refused: {strerror(error.errno or 0)} (it came with Linux 4.14)") from None
+    seen = in_child(lambda: str(kept(memory)))
+    mine = kept(memory)
+    return seen == "0" and mine == 8, f"child reads data in {seen or '?'} of 8 pages, parent in {mine}"

@@ -1,0 +1,135 @@
+"""What the probes share: memory of both kinds, dropping it, and asking what is left."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cffi
+
+from vgetrandom._probes.prober import NotHere
+from vgetrandom.droppable import MADV_PAGEOUT, DroppableMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+PAGE = mmap.PAGESIZE
+MIB = 1 << 20
+
+ffi = cffi.FFI()
+ffi.cdef(
+    """
+    void *mmap(void *addr, size_t length, int prot, int flags, int fd, long offset);
+    void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...);
+    int mlock(const void *addr, size_t length);
+    int mlockall(int flags);
+    int swapon(const char *path, int flags);
+    int swapoff(const char *path);
+    long syscall(long number, ...);
+    unsigned long getauxval(unsigned long type);
+    """
+)
+libc: Any = ffi.dlopen(None)
+
+
+def droppable(size: int) -> DroppableMemory:
+    """Map droppable memory, or say that this kernel has none."""
+    try:
+        return DroppableMemory(size)
+    except OSError as error:
+        raise NotHere(error.strerror) from None
+
+
+def ordinary(size: int) -> mmap.mmap:
+    """Map private anonymous memory."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def address(memory: mmap.mmap) -> int:
+    """Where a mapping begins."""
+    return int(ffi.cast("uintptr_t", ffi.from_buffer(memory)))
+
+
+def fill(memory: mmap.mmap, byte: int = 0xA5) -> None:
+    """Make every page dirty and non-zero."""
+    for at in range(0, len(memory), PAGE):
+        memory[at] = byte
+
+
+def kept(memory: mmap.mmap) -> int:
+    """How many pages still hold what `fill` wrote."""
+    return sum(memory[at] != 0 for at in range(0, len(memory), PAGE))
+
+
+def page_out(memory: mmap.mmap) -> int:
+    """Have the kernel drop the pages, and count those which resisted.
+
+    A page stays while the kernel holds another reference to it, so it is asked several times.
+    """
+    for _ in range(50):
+        memory.madvise(MADV_PAGEOUT)
+        if not kept(memory):
+            return 0
+        time.sleep(0.01)
+    return kept(memory)
+
+
+def dropped(memory: mmap.mmap) -> tuple[bool, str]:
+    """Drop the pages and say how that went."""
+    pages = len(memory) // PAGE
+    left = page_out(memory)
+    return not left, f"{pages - left} of {pages} pages dropped"
+
+
+def smaps(memory: mmap.mmap, offset: int = 0) -> dict[str, str]:
+    """The fields of the mapping in /proc/self/smaps; sizes end in kB."""
+    wanted = address(memory) + offset
+    fields: dict[str, str] = {}
+    inside = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if found := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+            inside = int(found[1], 16) <= wanted < int(found[2], 16)
+        elif inside:
+            key, _, value = line.partition(":")
+            fields[key] = value.strip()
+    return fields
+
+
+def kilobytes(text: str) -> int:
+    """The number in a size such as '12 kB'."""
+    return int(text.removesuffix("kB"))
+
+
+def strerror(number: int) -> str:
+    """An error's name, as manuals write it."""
+    return errno.errorcode.get(number, f"error {number}")
+
+
+def in_child(work: Callable[[], str], fork: Callable[[], int] = os.fork) -> str:
+    """Run `work` in a forked child and return its text; '' if it died."""
+    readable, writable = os.pipe()
+    pid = fork()
+    if pid == 0:
+        try:
+            os.write(writable, work().encode())
+        except (OSError, NotHere) as error:
+            os.write(writable, f"!{error}".encode())
+        finally:
+            os._exit(0)
+    os.close(writable)
+    try:
+        with open(readable) as answer:
+            text = answer.read()
+    finally:
+        os.kill(pid, signal.SIGKILL)  # it has answered, or this probe is being ended
+        os.waitpid(pid, 0)
+    if text.startswith("!"):
+        raise NotHere(f"not tried: {text[1:]}")
+    return text

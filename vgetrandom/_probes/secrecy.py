@@ -1,0 +1,126 @@
+"""It is never written anywhere: not to swap, not to a core dump."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import struct
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vgetrandom._probes.memory import MIB, PAGE, droppable, ffi, kilobytes, libc, ordinary, smaps, strerror
+from vgetrandom._probes.prober import NotHere, probe
+from vgetrandom.droppable import MADV_PAGEOUT
+
+if TYPE_CHECKING:
+    import mmap
+    from collections.abc import Iterator
+
+# Whether a probe may change the whole machine for a moment; set by the command line.
+thorough = False
+
+
+def secret_into(memory: mmap.mmap, at: int, seed: bytes) -> None:
+    """Write a pattern that exists nowhere else in this process: each byte of the seed, inverted."""
+    for index, byte in enumerate(seed):
+        memory[at + index] = byte ^ 0xFF
+
+
+def inverted(seed: bytes) -> bytes:
+    """What `secret_into` wrote."""
+    return bytes(byte ^ 0xFF for byte in seed)
+
+
+@contextlib.contextmanager
+def swap_file() -> Iterator[Path | None]:
+    """Swap to put pages into: what the machine has already (None), or a file of our own for a moment."""
+    if len(Path("/proc/swaps").read_text().splitlines()) > 1:
+        yield None
+        return
+    if not thorough or os.geteuid():
+        raise NotHere("not tried: no swap here, and a swap file of our own takes root and --thorough")
+    pages = 32 * MIB // PAGE
+    header = bytearray(PAGE)
+    struct.pack_into("=II", header, 1024, 1, pages - 1)  # version, last page
+    header[-10:] = b"SWAPSPACE2"
+    # Not where temporary files go: that is often memory, which cannot hold swap.
+    with tempfile.TemporaryDirectory(prefix="vgetrandom-", dir="/var/tmp") as directory:
+        path = Path(directory, "swap")
+        path.touch(0o600)
+        with path.open("wb") as file:
+            file.write(header)
+            for _ in range(pages - 1):
+                file.write(bytes(PAGE))  # swap must not have holes
+            file.flush()
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        if libc.swapon(str(path).encode(), 0):
+            raise NotHere(f"swapon() is refused here: {strerror(ffi.errno)}")
+        try:
+            yield path
+        finally:
+            libc.swapoff(str(path).encode())
+
+
+@probe("swap", "never written to it, while ordinary memory is")
+def swap() -> tuple[bool, str]:
+    droppable(PAGE)
+    with swap_file() as path:
+        size = 4 * MIB
+        memory, control = droppable(size), ordinary(size)
+        seeds = os.urandom(32), os.urandom(32)
+        for area, seed in zip((memory, control), seeds, strict=True):
+            for at in range(0, size, PAGE):
+                secret_into(area, at, seed)
+        pages = size // PAGE
+        for _ in range(20):
+            control.madvise(MADV_PAGEOUT)
+            memory.madvise(MADV_PAGEOUT)
+            time.sleep(0.01)
+        swapped = [kilobytes(smaps(area)["Swap"]) for area in (memory, control)]
+        text = f"Swap {swapped[0]} kB, ordinary memory {swapped[1]} of {size >> 10} kB"
+        if not swapped[1]:
+            raise NotHere("the kernel did not swap ordinary memory either")
+        ok = swapped[0] == 0
+        if path is not None:
+            raw = path.read_bytes()
+            found = [raw.count(inverted(seed)) for seed in seeds]
+            text += f"; in the swap file {found[0]} of its pages, {found[1]} of {pages} ordinary ones"
+            ok = ok and not found[0]
+        return ok, text
+
+
+@probe("core dump", "absent, while ordinary memory is in it")
+def core_dump() -> tuple[bool, str]:
+    droppable(PAGE)
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    if not pattern or pattern[0] in "|/@" or "/" in pattern:
+        raise NotHere(f"not tried: core_pattern {pattern!r} does not write to the current directory")
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    if hard != resource.RLIM_INFINITY:
+        raise NotHere(f"not tried: core dumps are limited to {hard} bytes")
+    seeds = os.urandom(32), os.urandom(32)
+    with tempfile.TemporaryDirectory(prefix="vgetrandom-") as directory:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.chdir(directory)
+                resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+                memory, control = droppable(PAGE), ordinary(PAGE)
+                secret_into(memory, 0, seeds[0])
+                secret_into(control, 0, seeds[1])
+            finally:
+                os.abort()
+        _, status = os.waitpid(pid, 0)
+        dumps = list(Path(directory).iterdir())
+        if not os.WCOREDUMP(status) or not dumps:
+            raise NotHere("the kernel wrote no core dump")
+        raw = dumps[0].read_bytes()
+    found = [inverted(seed) in raw for seed in seeds]
+    if not found[1]:
+        raise NotHere("ordinary memory is not in the core dump either")
+    presence = "in it too" if found[0] else "not in it"
+    return not found[0], f"{len(raw) >> 10} KiB written: ordinary memory is in it, droppable is {presence}"

@@ -1,0 +1,237 @@
+"""The `bench` subcommand: its arguments, its checks before measuring, and what it prints after."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import compare, machine, measure, plot, report
+from .groups import GROUPS, MAX_SIZE
+from .measure import NORMAL, QUICK, RIGOROUS, Effort, Result, Run, Step
+from .table import Table, markdown, show
+
+OK, SLOWER, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def _size(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_SIZE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from 1 to {MAX_SIZE}")
+    return int(text)
+
+
+def _percent(text: str) -> float:
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = math.nan
+    if not 0 <= percent < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage of 0 or more")
+    return percent
+
+
+def _figure(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in plot.FORMATS:
+        raise argparse.ArgumentTypeError(f"{text!r} must end in {' or '.join(plot.FORMATS)}")
+    return path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `vgetrandom bench`.
+
+    Args:
+        parser: The subcommand's parser.
+    """
+    effort = parser.add_mutually_exclusive_group()
+    effort.add_argument(
+        "--quick",
+        dest="effort",
+        action="store_const",
+        const=QUICK,
+        default=NORMAL,
+        help="fewer sizes and shorter samples: under 20 seconds in all",
+    )
+    effort.add_argument(
+        "--rigorous",
+        dest="effort",
+        action="store_const",
+        const=RIGOROUS,
+        help=f"longer samples in {RIGOROUS.workers} processes one after another",
+    )
+    names = [group.name for group in GROUPS]
+    parser.add_argument(
+        "--groups", nargs="+", choices=names, default=names, help="what to measure (default: all)"
+    )
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        type=_size,
+        default=[],
+        metavar="BYTES",
+        help="bytes per draw, for every group (default: each group's own)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample as JSON")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows as CSV")
+    parser.add_argument(
+        "--plot", type=_figure, metavar="FILE", help="draw the figure (.svg or .png; matplotlib)"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
+    parser.add_argument(
+        "--compare", type=Path, metavar="OLD.json", help="show each row's change since a --json"
+    )
+    parser.add_argument(
+        "--fail-above",
+        type=_percent,
+        metavar="PERCENT",
+        help="with --compare: exit with status 1 where a row got slower by more",
+    )
+
+
+class _UsageError(Exception):
+    """What the user must change before anything can be measured."""
+
+
+def _check_writable(path: Path) -> None:
+    existed = path.exists()
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise _UsageError(f"cannot write {path}: {error.strerror}") from None
+    if not existed:
+        path.unlink()
+
+
+def _check(args: argparse.Namespace) -> compare.Old | None:
+    """Find before measuring what would spoil the run after it; load the older run."""
+    if args.fail_above is not None and not args.compare:
+        raise _UsageError("--fail-above needs --compare")
+    if args.plot:
+        if not set(plot.GROUPS) & set(args.groups):
+            raise _UsageError(f"--plot needs one of the groups {', '.join(plot.GROUPS)}")
+        if not importlib.util.find_spec("matplotlib"):
+            raise _UsageError("--plot needs matplotlib: pip install 'vgetrandom[plot]'")
+    for path in filter(None, (args.json, args.csv, args.plot)):
+        _check_writable(path)
+    if not args.compare:
+        return None
+    try:
+        return compare.load(args.compare)
+    except OSError as error:
+        raise _UsageError(f"cannot read {args.compare}: {error.strerror}") from None
+    except ValueError as error:
+        raise _UsageError(f"{args.compare}: {error}") from None
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The command that measures the same again, without the names of files."""
+    words = ["vgetrandom", "bench"]
+    if args.effort is not NORMAL:
+        words.append(f"--{args.effort.name}")
+    if len(args.groups) < len(GROUPS):
+        words += ["--groups", *args.groups]
+    if args.sizes:
+        words += ["--sizes", *map(str, args.sizes)]
+    return shlex.join(words)
+
+
+def _progress_line(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _measure(steps: list[Step], effort: Effort, run: Run) -> int:
+    """Measure into RUN, whatever happens; the exit status."""
+    total = len(steps) * max(effort.workers, 1)
+
+    def progress(done: int, step: Step) -> None:
+        _progress_line(f"[{done + 1}/{total}] {step.group.name}, {step.size} bytes")
+
+    try:
+        measure.measure(steps, effort, run, progress)
+    except KeyboardInterrupt:
+        _progress_line("")
+        print("interrupted: this is what there is so far", file=sys.stderr)
+        return INTERRUPTED
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        _progress_line("")
+        print(f"vgetrandom bench: stopped: {error}", file=sys.stderr)
+        return SLOWER
+    _progress_line("")
+    return OK
+
+
+def _print(tables: list[Table], header: list[tuple[str, str]], *, as_markdown: bool) -> None:
+    if as_markdown:
+        for label, text in header:
+            print(f"- {label}: {text}")
+        print()
+        for table in tables:
+            print(markdown(table))
+        return
+    width = max(len(label) for label, _ in header)
+    for label, text in header:
+        print(f"{label:{width}}  {text}")
+    print()
+    for table in tables:
+        show(table)
+
+
+def _report_changes(
+    old: compare.Old, results: list[Result], header: dict[str, Any], fail_above: float | None
+) -> int:
+    for difference in compare.other_machine(old.machine, header):
+        print(f"the older run is of another machine: {difference}", file=sys.stderr)
+    changes = compare.changes(old, results)
+    if fail_above is None:
+        return OK
+    if not changes:
+        print("vgetrandom bench: error: no row in common with the older run", file=sys.stderr)
+        return BAD_USAGE
+    slower = {key: change for key, change in changes.items() if change > fail_above}
+    for key, change in slower.items():
+        print(f"slower: {key.group} {key.size} {key.name} {change:+.1f} %", file=sys.stderr)
+    return SLOWER if slower else OK
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the benchmark.
+
+    Args:
+        args: What `add_arguments` parsed.
+
+    Returns:
+        The exit status: 0, 1 where a row got slower than allowed (or measuring failed), 2 for
+        bad usage, 130 after Ctrl-C.
+    """
+    try:
+        old = _check(args)
+    except _UsageError as error:
+        print(f"vgetrandom bench: error: {error}", file=sys.stderr)
+        return BAD_USAGE
+    done = Run()
+    header = machine.describe()
+    status = _measure(measure.plan(args.groups, args.sizes, args.effort), args.effort, done)
+    results = done.results()
+    header |= {"command": _command(args), "complete": status == OK, "absent": done.absent}
+    if args.json:
+        report.write_json(args.json, header, results)
+    if args.csv:
+        report.write_csv(args.csv, results)
+    tables = report.tables(results)
+    if old:
+        tables.append(compare.table(old, results))
+    _print(tables, machine.header(header), as_markdown=args.markdown)
+    noisy = measure.too_noisy(results)
+    if noisy:
+        print("warning: too noisy to tell apart:", *noisy, sep="\n  ", file=sys.stderr)
+    if args.plot and results:
+        plot.draw(args.plot, header, report.document(header, results)["results"])
+    if old and status == OK:
+        status = _report_changes(old, results, header, args.fail_above)
+    return status

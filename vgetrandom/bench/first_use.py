@@ -1,0 +1,123 @@
+"""The first draw after something that costs a generator its state, or before it has one."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter_ns
+
+from . import child
+from .peers import PEERS, AbsentError, Call
+from .timing import Draw, Sampler
+
+
+def _once(call: Call) -> float:
+    function, arguments = call
+    start = perf_counter_ns()
+    function(*arguments)
+    return perf_counter_ns() - start
+
+
+def print_first_draw(name: str, size: int) -> None:
+    """Time the first draw of this process, for `in_fresh_process`."""
+    call = next(peer for peer in PEERS if peer.name == name).call("new", size)
+    assert call
+    print(_once(call))
+
+
+def in_fresh_process(draw: Draw, seconds: float) -> Sampler:
+    """A new interpreter, its imports done."""
+
+    def sample() -> dict[str, float]:
+        command = child.command(print_first_draw, draw.peer.name, draw.size)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        return {"": float(done.stdout)}
+
+    return sample
+
+
+def in_fresh_thread(draw: Draw, seconds: float) -> Sampler:
+    """A new thread, its start not counted."""
+
+    def sample() -> dict[str, float]:
+        times: list[float] = []
+        thread = threading.Thread(target=lambda: times.append(_once(draw.call)))
+        thread.start()
+        thread.join()
+        return {"": times[0]}
+
+    return sample
+
+
+def after_fork(draw: Draw, seconds: float) -> Sampler:
+    """A forked child whose parent had drawn."""
+
+    def sample() -> dict[str, float]:
+        _once(draw.call)
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if not pid:
+            # Nothing of the parent's may run in the child, whatever happens there.
+            try:
+                os.write(writer, str(_once(draw.call)).encode())
+            finally:
+                os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader) as answer:
+            took = answer.read()
+        os.waitpid(pid, 0)
+        return {"": float(took)}
+
+    return sample
+
+
+def _droppable() -> Iterator[tuple[int, int]]:
+    """The (start, length) of this process's droppable mappings."""
+    mapping = r"^(\w+)-(\w+) .*(?:\n[A-Z].*)*?\nVmFlags:.* dp\b"
+    for found in re.finditer(mapping, Path("/proc/self/smaps").read_text(), re.MULTILINE):
+        start, end = (int(address, 16) for address in found.groups())
+        yield start, end - start
+
+
+def after_drop(draw: Draw, seconds: float) -> Sampler:
+    """Every droppable page of the process dropped, as the kernel may do when memory is short."""
+    dont_need = 4
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+
+    def sample() -> dict[str, float]:
+        _once(draw.call)
+        for start, length in _droppable():
+            madvise(start, length, dont_need)
+        return {"": _once(draw.call)}
+
+    _once(draw.call)
+    if not any(_droppable()):
+        raise AbsentError("no droppable memory on this kernel")
+    return sample
+
+
+def after_kernel_reseed(draw: Draw, seconds: float) -> Sampler:
+    """The kernel's generator reseeded, as it is once a minute; asking for it takes privilege."""
+    rnd_reseed_crng = 0x5207
+
+    def reseed() -> None:
+        with open("/dev/urandom", "rb") as device:
+            fcntl.ioctl(device, rnd_reseed_crng)
+
+    def sample() -> dict[str, float]:
+        _once(draw.call)
+        reseed()
+        return {"": _once(draw.call)}
+
+    try:
+        reseed()
+    except OSError as error:
+        raise AbsentError(f"RNDRESEEDCRNG: {error.strerror}") from None
+    return sample

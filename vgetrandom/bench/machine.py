@@ -1,0 +1,93 @@
+"""The header of a run: what a reader must know of the machine before believing a number."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from . import reach
+
+
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "Model"):
+            return value.strip()
+    return platform.machine()
+
+
+def _libc() -> str:
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
+    except (OSError, ValueError):
+        return " ".join(platform.libc_ver()).strip() or "unknown"
+
+
+def _mitigations() -> dict[str, str]:
+    """What the kernel says of each hardware vulnerability that touches this CPU."""
+    folder = Path("/sys/devices/system/cpu/vulnerabilities")
+    told = {file.name: file.read_text().strip() for file in sorted(folder.glob("*"))}
+    return {name: text for name, text in told.items() if text != "Not affected"}
+
+
+def _version() -> str:
+    try:
+        return version("vgetrandom")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def describe() -> dict[str, Any]:
+    """Describe this machine and interpreter.
+
+    Returns:
+        What JSON can hold; no host name and no path.
+    """
+    import vgetrandom
+
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "libc": _libc(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "getrandom": {
+            "os.urandom": reach.how(os.urandom),
+            "os.getrandom": reach.how(os.getrandom),
+        },
+        "vgetrandom": {"version": _version(), **asdict(vgetrandom.info())},
+        "mitigations": _mitigations(),
+    }
+
+
+def header(machine: dict[str, Any]) -> list[tuple[str, str]]:
+    """Lay the description out for a reader.
+
+    Args:
+        machine: What `describe` returned and the run added.
+
+    Returns:
+        Labels with their text.
+    """
+    ours = dict(machine["vgetrandom"])
+    notes = ours.pop("notes", ()) or ()
+    vulnerable = [k for k, text in machine["mitigations"].items() if text.startswith("Vulnerable")]
+    active = [k for k in machine["mitigations"] if k not in vulnerable]
+    return [
+        ("cpu", f"{machine['cpu']}, {machine['cores']} cores"),
+        ("kernel", machine["kernel"]),
+        ("libc", machine["libc"]),
+        ("python", machine["python"]),
+        *((name, f"reached by {how}") for name, how in machine["getrandom"].items()),
+        ("vgetrandom", ", ".join(f"{name} {value}" for name, value in ours.items())),
+        *(("note", str(note)) for note in notes),
+        ("mitigations", ", ".join(active) or "none"),
+        *([("vulnerable", ", ".join(vulnerable))] if vulnerable else []),
+        *(("absent", f"{name}: {reason}") for name, reason in machine.get("absent", {}).items()),
+    ]

@@ -1,0 +1,102 @@
+"""The figure of a run: throughput, time per call and the ratio to os.urandom over the size."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from .peers import BASELINE, OURS
+from .report import human_size
+
+# Okabe and Ito's colours, told apart by the colour-blind, then greys; markers serve grey print.
+_COLOURS = (
+    *("#D55E00", "#000000", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"),
+    *("#666666", "#999999", "#BBBBBB"),
+)
+_MARKERS = "osD^v<>PXp"
+_DASHES = ("-", "--", "-.", ":")
+
+FORMATS = (".svg", ".png")
+GROUPS = ("bytes", "fill")
+"""The groups that have a figure; a run's first of them is drawn."""
+
+
+def digest(results: list[dict[str, Any]]) -> str:
+    """A name for the figures of a run, which its SVG carries to show what it was drawn from.
+
+    Args:
+        results: The rows of the JSON file.
+    """
+    rows = [(row["group"], row["name"], row["size"], row["median"]) for row in results]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def _lines(results: list[dict[str, Any]]) -> tuple[str, dict[str, dict[int, float]]]:
+    """The group to draw, and nanoseconds by size for each name."""
+    group = next((g for g in GROUPS if any(row["group"] == g for row in results)), GROUPS[0])
+    lines: dict[str, dict[int, float]] = {}
+    for row in results:
+        if row["group"] == group:
+            lines.setdefault(row["name"], {})[row["size"]] = row["median"]
+    return group, lines
+
+
+def draw(path: Path, machine: dict[str, Any], results: list[dict[str, Any]]) -> None:
+    """Draw the figure.
+
+    Args:
+        path: Where to; its suffix is one of FORMATS.
+        machine: The header of the run.
+        results: The rows of the JSON file.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        OSError: The file cannot be written.
+    """
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    group, lines = _lines(results)
+    base = lines.get(BASELINE, {})
+    # The same run gives the same file.
+    with matplotlib.rc_context({"svg.hashsalt": "vgetrandom", "font.size": 9}):
+        figure, axes = pyplot.subplots(1, 3, figsize=(13, 5.2), layout="constrained")
+        for number, (name, times) in enumerate(lines.items()):
+            style: dict[str, Any] = {
+                "label": name,
+                "color": _COLOURS[number % len(_COLOURS)],
+                "marker": _MARKERS[number % len(_MARKERS)],
+                "linestyle": _DASHES[number % len(_DASHES)],
+                "linewidth": 2.4 if name.startswith(OURS) else 1.2,
+                "markersize": 4,
+                "zorder": 10 - number,
+            }
+            sizes = sorted(times)
+            axes[0].plot(sizes, [size / times[size] for size in sizes], **style)
+            axes[1].plot(sizes, [times[size] for size in sizes], **style)
+            shared = [size for size in sizes if size in base]
+            axes[2].plot(shared, [base[size] / times[size] for size in shared], **style)
+        for axis, title in zip(
+            axes,
+            ("throughput, GB/s", "time per call, ns", f"times as fast as {BASELINE}"),
+            strict=True,
+        ):
+            axis.set(title=title, xlabel="bytes per call", xscale="log", yscale="log")
+            ticks = sorted({size for times in lines.values() for size in times})
+            axis.set_xticks(ticks, [human_size(size) for size in ticks], rotation=60)
+            axis.xaxis.set_minor_locator(NullLocator())
+            axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
+        where = ", ".join(str(machine[key]) for key in ("cpu", "kernel", "libc", "python"))
+        figure.suptitle(f"{group}: {where}")
+        figure.legend(
+            *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False
+        )
+        metadata = {"Date": None, "Identifier": digest(results)} if path.suffix == ".svg" else {}
+        figure.savefig(path, metadata=metadata, dpi=160)
+        pyplot.close(figure)

@@ -1,0 +1,136 @@
+"""How one call is timed: the samplers that the groups are made of."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+from collections.abc import Callable
+from itertools import repeat
+from time import perf_counter_ns
+from timeit import Timer
+from typing import NamedTuple
+
+from .peers import Call, Peer
+
+Sampler = Callable[[], dict[str, float]]
+"""Takes one sample: nanoseconds by case, "" where the peer's name says it all."""
+
+
+class Draw(NamedTuple):
+    """What a sampler times: one call of a peer."""
+
+    peer: Peer
+    size: int
+    call: Call
+
+
+def timer(call: Call) -> Timer:
+    """A timer that calls the C function itself.
+
+    timeit compiles a loop for each timer: were it shared, the interpreter would specialise
+    the call for one peer and make the next one pay.
+    """
+    names = [f"argument{i}" for i in range(len(call.arguments))]
+    return Timer(
+        f"function({', '.join(names)})",
+        # Locals of the loop cost less to look up than globals.
+        setup="; ".join(f"{name} = values[{i}]" for i, name in enumerate(["function", *names])),
+        globals={"values": (call.function, *call.arguments)},
+    )
+
+
+def calibrate(timed: Timer, seconds: float) -> int:
+    """Find how many calls take that long; warms up on the way.
+
+    Args:
+        timed: What to run.
+        seconds: How long one sample should take.
+
+    Returns:
+        The number of calls, at least 1.
+    """
+    loops = 1
+    while (took := timed.timeit(loops)) < seconds:
+        # At most tenfold, since a short trial misleads.
+        loops = min(loops * 10, int(loops * seconds / max(took, 1e-9) * 1.1) + 1)
+    return loops
+
+
+def per_call(draw: Draw, seconds: float) -> Sampler:
+    """Mean nanoseconds per call over a calibrated loop."""
+    timed = timer(draw.call)
+    loops = calibrate(timed, seconds)
+    return lambda: {"": timed.timeit(loops) / loops * 1e9}
+
+
+def in_threads(count: int, draw: Draw, seconds: float) -> Sampler:
+    """Nanoseconds per draw of all threads together: elapsed time over the sum of their draws."""
+    loops = calibrate(timer(draw.call), seconds)
+
+    def sample() -> dict[str, float]:
+        spans: list[tuple[int, int]] = []
+        together = threading.Barrier(count)
+
+        def work() -> None:
+            timed = timer(draw.call)
+            timed.timeit(1)
+            together.wait()
+            start = perf_counter_ns()
+            timed.timeit(loops)
+            spans.append((start, perf_counter_ns()))
+
+        threads = [threading.Thread(target=work) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        elapsed = max(end for _, end in spans) - min(start for start, _ in spans)
+        return {"": elapsed / (count * loops)}
+
+    return sample
+
+
+def distribution(draw: Draw, seconds: float) -> Sampler:
+    """How long single calls take, the clock's own cost included."""
+    # The 99.9th percentile wants thousands of calls; large requests cannot have as many.
+    calls = max(1000, min(20_000, 10 * calibrate(timer(draw.call), seconds)))
+    function, arguments = draw.call
+
+    def sample() -> dict[str, float]:
+        times = []
+        for _ in repeat(None, calls):
+            start = perf_counter_ns()
+            function(*arguments)
+            times.append(perf_counter_ns() - start)
+        times.sort()
+        return {
+            "median": statistics.median(times),
+            "p99": times[calls * 99 // 100],
+            "p99.9": times[calls * 999 // 1000],
+            "worst": times[-1],
+        }
+
+    return sample
+
+
+def at_refill(draw: Draw, seconds: float) -> Sampler | None:
+    """The median of the calls that refilled the batch, as the peer's own counter tells them."""
+    if not draw.peer.refills:
+        return None
+    refills = draw.peer.refills()
+    function, arguments = draw.call
+
+    def sample() -> dict[str, float]:
+        times = []
+        before = refills()
+        for _ in repeat(None, 5000):
+            start = perf_counter_ns()
+            function(*arguments)
+            took = perf_counter_ns() - start
+            after = refills()
+            if after != before:
+                times.append(took)
+            before = after
+        return {"": statistics.median(times)} if times else {}
+
+    return sample
