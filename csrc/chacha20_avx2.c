@@ -5,7 +5,7 @@
 
 #include "chacha20.h"
 #include "chacha20_burn.h"
-#include "chacha20_lanes.h"
+#include "chacha20_rounds.h"
 #include "cpu_x86.h"
 
 #define AVX2 __attribute__((target("avx2")))
@@ -20,6 +20,8 @@
 	((n) == 16  ? _mm256_shuffle_epi8(a, rotl16) \
 	 : (n) == 8 ? _mm256_shuffle_epi8(a, rotl8)  \
 		    : _mm256_or_si256(_mm256_slli_epi32(a, n), _mm256_srli_epi32(a, 32 - (n))))
+
+#define STEP(a, b, d, n) v[a] = ADD(v[a], v[b]), v[d] = ROTL(XOR(v[d], v[a]), n);
 
 typedef int32_t __attribute__((may_alias, aligned(1))) word;
 #define KEY(i) _mm256_set1_epi32(((const word *)key)[i])
@@ -39,14 +41,26 @@ AVX2 static inline void transpose_words(__m256i *v)
 	v[3] = _mm256_unpackhi_epi64(ab_hi, cd_hi);
 }
 
-AVX2 static inline void store(uint8_t *out, size_t block, __m256i low, __m256i high)
+AVX2 static inline void store(uint8_t *out, size_t n, size_t block, __m256i low, __m256i high)
 {
-	_mm256_storeu_si256((__m256i *)(out + block * CHACHA20_BLOCK_BYTES), low);
-	_mm256_storeu_si256((__m256i *)(out + block * CHACHA20_BLOCK_BYTES + 32), high);
+	if (block < n) {
+		_mm256_storeu_si256((__m256i *)(out + block * CHACHA20_BLOCK_BYTES), low);
+		_mm256_storeu_si256((__m256i *)(out + block * CHACHA20_BLOCK_BYTES + 32), high);
+	}
 }
 
-WORKER AVX2 static void compute(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KEY_BYTES],
-				uint64_t counter)
+/* Of N blocks, r and 4+r: lanes 0 and 1 of all four. */
+AVX2 static inline void store_blocks(uint8_t *out, size_t n, size_t r, __m256i a, __m256i b,
+				     __m256i c, __m256i d)
+{
+	store(out, n, r, _mm256_permute2x128_si256(a, b, 0x20),
+	      _mm256_permute2x128_si256(c, d, 0x20));
+	store(out, n, 4 + r, _mm256_permute2x128_si256(a, b, 0x31),
+	      _mm256_permute2x128_si256(c, d, 0x31));
+}
+
+ERASES_REGISTERS AVX2 static void compute(uint8_t *out, size_t blocks,
+					  const uint8_t key[CHACHA20_KEY_BYTES], uint64_t counter)
 {
 	const __m256i lane = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
 	const __m256i sign = _mm256_set1_epi32(INT32_MIN);
@@ -84,9 +98,13 @@ WORKER AVX2 static void compute(uint8_t *out, size_t blocks, const uint8_t key[C
 			_mm256_setzero_si256(),
 			_mm256_setzero_si256(),
 		};
-		for (int i = 0; i < 10; i++)
-			DOUBLE_ROUND(v);
+		for (int i = 0; i < 10; i++) {
+			COLUMN_ROUND(STEP)
+			DIAGONAL_ROUND(STEP)
+		}
 
+		/* Read the key again rather than keep copies of it on the stack. */
+		barrier();
 		v[0] = ADD(v[0], _mm256_set1_epi32(0x61707865));
 		v[1] = ADD(v[1], _mm256_set1_epi32(0x3320646e));
 		v[2] = ADD(v[2], _mm256_set1_epi32(0x79622d32));
@@ -106,14 +124,10 @@ WORKER AVX2 static void compute(uint8_t *out, size_t blocks, const uint8_t key[C
 		transpose_words(v + 4);
 		transpose_words(v + 8);
 		transpose_words(v + 12);
-		for (size_t r = 0; r < 4; r++) {
-			if (r < n)
-				store(out, r, _mm256_permute2x128_si256(v[r], v[4 + r], 0x20),
-				      _mm256_permute2x128_si256(v[8 + r], v[12 + r], 0x20));
-			if (4 + r < n)
-				store(out, 4 + r, _mm256_permute2x128_si256(v[r], v[4 + r], 0x31),
-				      _mm256_permute2x128_si256(v[8 + r], v[12 + r], 0x31));
-		}
+		store_blocks(out, n, 0, v[0], v[4], v[8], v[12]);
+		store_blocks(out, n, 1, v[1], v[5], v[9], v[13]);
+		store_blocks(out, n, 2, v[2], v[6], v[10], v[14]);
+		store_blocks(out, n, 3, v[3], v[7], v[11], v[15]);
 
 		out += n * CHACHA20_BLOCK_BYTES;
 		counter += n;
@@ -126,7 +140,11 @@ static void keystream(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KE
 {
 	compute(out, blocks, key, counter);
 	burn_stack();
-	__asm__ __volatile__("vzeroall" ::: "memory");
+	/* Not every compiler has ERASES_REGISTERS. */
+	__asm__ __volatile__("vzeroall" ::
+				     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
+				       "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
+				       "xmm14", "xmm15");
 }
 
 static bool supported(void)

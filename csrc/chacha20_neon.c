@@ -7,7 +7,7 @@
 
 #include "chacha20.h"
 #include "chacha20_burn.h"
-#include "chacha20_lanes.h"
+#include "chacha20_rounds.h"
 
 #define LANES 4
 
@@ -18,6 +18,8 @@
 #define ROTL(a, n)                                                                \
 	((n) == 16 ? vreinterpretq_u32_u16(vrev32q_u16(vreinterpretq_u16_u32(a))) \
 		   : vsriq_n_u32(vshlq_n_u32(a, n), a, 32 - (n)))
+
+#define STEP(a, b, d, n) v[a] = ADD(v[a], v[b]), v[d] = ROTL(XOR(v[d], v[a]), n);
 
 static inline uint32x4_t broadcast(const uint8_t *word)
 {
@@ -42,8 +44,22 @@ static inline void transpose_words(uint32x4_t *v)
 	v[3] = vreinterpretq_u32_u64(vzip2q_u64(ab_hi, cd_hi));
 }
 
-WORKER static void compute(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KEY_BYTES],
-			   uint64_t counter)
+/* If it is one of N. */
+static inline void store_block(uint8_t *out, size_t n, size_t block, uint32x4_t a, uint32x4_t b,
+			       uint32x4_t c, uint32x4_t d)
+{
+	uint8_t *to = out + block * CHACHA20_BLOCK_BYTES;
+
+	if (block < n) {
+		vst1q_u8(to, vreinterpretq_u8_u32(a));
+		vst1q_u8(to + 16, vreinterpretq_u8_u32(b));
+		vst1q_u8(to + 32, vreinterpretq_u8_u32(c));
+		vst1q_u8(to + 48, vreinterpretq_u8_u32(d));
+	}
+}
+
+ERASES_REGISTERS static void compute(uint8_t *out, size_t blocks,
+				     const uint8_t key[CHACHA20_KEY_BYTES], uint64_t counter)
 {
 	const uint32x4_t lane = {0, 1, 2, 3};
 
@@ -75,8 +91,10 @@ WORKER static void compute(uint8_t *out, size_t blocks, const uint8_t key[CHACHA
 			vdupq_n_u32(0),
 			vdupq_n_u32(0),
 		};
-		for (int i = 0; i < 10; i++)
-			DOUBLE_ROUND(v);
+		for (int i = 0; i < 10; i++) {
+			COLUMN_ROUND(STEP)
+			DIAGONAL_ROUND(STEP)
+		}
 
 		/* Read the key again rather than keep it in registers. */
 		barrier();
@@ -99,14 +117,10 @@ WORKER static void compute(uint8_t *out, size_t blocks, const uint8_t key[CHACHA
 		transpose_words(v + 4);
 		transpose_words(v + 8);
 		transpose_words(v + 12);
-		for (size_t i = 0; i < n; i++) {
-			uint8_t *block = out + i * CHACHA20_BLOCK_BYTES;
-
-			vst1q_u8(block, vreinterpretq_u8_u32(v[i]));
-			vst1q_u8(block + 16, vreinterpretq_u8_u32(v[4 + i]));
-			vst1q_u8(block + 32, vreinterpretq_u8_u32(v[8 + i]));
-			vst1q_u8(block + 48, vreinterpretq_u8_u32(v[12 + i]));
-		}
+		store_block(out, n, 0, v[0], v[4], v[8], v[12]);
+		store_block(out, n, 1, v[1], v[5], v[9], v[13]);
+		store_block(out, n, 2, v[2], v[6], v[10], v[14]);
+		store_block(out, n, 3, v[3], v[7], v[11], v[15]);
 
 		out += n * CHACHA20_BLOCK_BYTES;
 		counter += n;
@@ -114,11 +128,29 @@ WORKER static void compute(uint8_t *out, size_t blocks, const uint8_t key[CHACHA
 	}
 }
 
+/* Not every compiler has ERASES_REGISTERS, and it leaves out v8 to v15, whose upper halves a
+ * function need not preserve but may have used. */
+static inline void clear_vectors(void)
+{
+#define CLEAR(i) "movi v" #i ".16b, #0\n\t"
+	/* clang-format off */
+	__asm__ __volatile__(
+		CLEAR(0) CLEAR(1) CLEAR(2) CLEAR(3) CLEAR(4) CLEAR(5) CLEAR(6) CLEAR(7)
+		CLEAR(8) CLEAR(9) CLEAR(10) CLEAR(11) CLEAR(12) CLEAR(13) CLEAR(14) CLEAR(15)
+		CLEAR(16) CLEAR(17) CLEAR(18) CLEAR(19) CLEAR(20) CLEAR(21) CLEAR(22) CLEAR(23)
+		CLEAR(24) CLEAR(25) CLEAR(26) CLEAR(27) CLEAR(28) CLEAR(29) CLEAR(30) CLEAR(31)
+		::: "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10",
+		    "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20",
+		    "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
+	/* clang-format on */
+}
+
 static void keystream(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KEY_BYTES],
 		      uint64_t counter)
 {
 	compute(out, blocks, key, counter);
 	burn_stack();
+	clear_vectors();
 }
 
 static bool supported(void)

@@ -29,8 +29,8 @@ static uint32_t rotl(uint32_t x, int n)
 		c += d, b = rotl(b ^ c, 7);  \
 	} while (0)
 
-WORKER static void compute(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KEY_BYTES],
-			   uint64_t counter)
+ERASES_REGISTERS static void compute(uint8_t *out, size_t blocks,
+				     const uint8_t key[CHACHA20_KEY_BYTES], uint64_t counter)
 {
 	uint32_t start[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
 	uint32_t x[16];

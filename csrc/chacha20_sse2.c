@@ -6,7 +6,7 @@
 
 #include "chacha20.h"
 #include "chacha20_burn.h"
-#include "chacha20_lanes.h"
+#include "chacha20_rounds.h"
 
 #define LANES 4
 
@@ -17,6 +17,8 @@
 #define ROTL(a, n)                                                           \
 	((n) == 16 ? _mm_shufflehi_epi16(_mm_shufflelo_epi16(a, 0xb1), 0xb1) \
 		   : _mm_or_si128(_mm_slli_epi32(a, n), _mm_srli_epi32(a, 32 - (n))))
+
+#define STEP(a, b, d, n) v[a] = ADD(v[a], v[b]), v[d] = ROTL(XOR(v[d], v[a]), n);
 
 typedef int32_t __attribute__((may_alias, aligned(1))) word;
 #define KEY(i) _mm_set1_epi32(((const word *)key)[i])
@@ -35,8 +37,22 @@ static inline void transpose_words(__m128i *v)
 	v[3] = _mm_unpackhi_epi64(ab_hi, cd_hi);
 }
 
-WORKER static void compute(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KEY_BYTES],
-			   uint64_t counter)
+/* If it is one of N. */
+static inline void store_block(uint8_t *out, size_t n, size_t block, __m128i a, __m128i b,
+			       __m128i c, __m128i d)
+{
+	__m128i *to = (__m128i *)(out + block * CHACHA20_BLOCK_BYTES);
+
+	if (block < n) {
+		_mm_storeu_si128(to, a);
+		_mm_storeu_si128(to + 1, b);
+		_mm_storeu_si128(to + 2, c);
+		_mm_storeu_si128(to + 3, d);
+	}
+}
+
+ERASES_REGISTERS static void compute(uint8_t *out, size_t blocks,
+				     const uint8_t key[CHACHA20_KEY_BYTES], uint64_t counter)
 {
 	const __m128i lane = _mm_set_epi32(3, 2, 1, 0);
 	const __m128i sign = _mm_set1_epi32(INT32_MIN);
@@ -69,9 +85,13 @@ WORKER static void compute(uint8_t *out, size_t blocks, const uint8_t key[CHACHA
 			_mm_setzero_si128(),
 			_mm_setzero_si128(),
 		};
-		for (int i = 0; i < 10; i++)
-			DOUBLE_ROUND(v);
+		for (int i = 0; i < 10; i++) {
+			COLUMN_ROUND(STEP)
+			DIAGONAL_ROUND(STEP)
+		}
 
+		/* Read the key again rather than keep copies of it on the stack. */
+		barrier();
 		v[0] = ADD(v[0], _mm_set1_epi32(0x61707865));
 		v[1] = ADD(v[1], _mm_set1_epi32(0x3320646e));
 		v[2] = ADD(v[2], _mm_set1_epi32(0x79622d32));
@@ -91,14 +111,10 @@ WORKER static void compute(uint8_t *out, size_t blocks, const uint8_t key[CHACHA
 		transpose_words(v + 4);
 		transpose_words(v + 8);
 		transpose_words(v + 12);
-		for (size_t i = 0; i < n; i++) {
-			__m128i *block = (__m128i *)(out + i * CHACHA20_BLOCK_BYTES);
-
-			_mm_storeu_si128(block, v[i]);
-			_mm_storeu_si128(block + 1, v[4 + i]);
-			_mm_storeu_si128(block + 2, v[8 + i]);
-			_mm_storeu_si128(block + 3, v[12 + i]);
-		}
+		store_block(out, n, 0, v[0], v[4], v[8], v[12]);
+		store_block(out, n, 1, v[1], v[5], v[9], v[13]);
+		store_block(out, n, 2, v[2], v[6], v[10], v[14]);
+		store_block(out, n, 3, v[3], v[7], v[11], v[15]);
 
 		out += n * CHACHA20_BLOCK_BYTES;
 		counter += n;
@@ -106,11 +122,25 @@ WORKER static void compute(uint8_t *out, size_t blocks, const uint8_t key[CHACHA
 	}
 }
 
+/* Not every compiler has ERASES_REGISTERS. */
+static inline void clear_vectors(void)
+{
+#define CLEAR(i) "pxor %%xmm" #i ", %%xmm" #i "\n\t"
+	/* clang-format off */
+	__asm__ __volatile__(
+		CLEAR(0) CLEAR(1) CLEAR(2) CLEAR(3) CLEAR(4) CLEAR(5) CLEAR(6) CLEAR(7)
+		CLEAR(8) CLEAR(9) CLEAR(10) CLEAR(11) CLEAR(12) CLEAR(13) CLEAR(14) CLEAR(15)
+		::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+		    "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+	/* clang-format on */
+}
+
 static void keystream(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KEY_BYTES],
 		      uint64_t counter)
 {
 	compute(out, blocks, key, counter);
 	burn_stack();
+	clear_vectors();
 }
 
 static bool supported(void)

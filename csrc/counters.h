@@ -5,7 +5,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum reseed_reason { RESEED_FIRST, RESEED_WIPED, RESEED_GENERATION, RESEED_REQUESTED, RESEED_REASONS };
+enum reseed_reason {
+	RESEED_FIRST,
+	RESEED_WIPED,
+	RESEED_GENERATION,
+	RESEED_REQUESTED,
+	RESEED_REASONS
+};
 
 struct counters {
 	_Atomic uint64_t epoch; /* of the process that is counted: a forked child starts at zero */

@@ -10,6 +10,7 @@
 #include "include/vgetrandom.h"
 
 #include "chacha20.h"
+#include "draw.h"
 #include "kernel.h"
 #include "process.h"
 #include "state.h"
@@ -28,24 +29,8 @@
 #define GRND_INSECURE 0x0004
 #endif
 
-#define likely(x)   __builtin_expect(!!(x), 1)
+#define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-
-/* Under one key; long enough that fetching the key does not count, short enough that a drop or a
- * fork is noticed soon. */
-#define BULK_BYTES (64 * 1024)
-
-/* One refill in so many takes its entropy from getrandom(2) even where there is a vDSO: the vDSO's
- * own key lies in the page too, and who stole both could follow it until the kernel reseeds. */
-#define VDSO_REFILLS 15
-
-/* From here on straight into the caller's buffer, in whole passes of the widest instruction set;
- * the rest comes from the batch. */
-#define BULK_MIN_BYTES	 BATCH_BYTES
-#define BULK_GRAIN_BYTES 1024
-
-/* Up to here the plain case is worth its own path. */
-#define INLINE_BYTES 256
 
 /* getrandom(2) is atomic up to this size once its generator is ready. */
 #define KERNEL_ATOMIC_BYTES 256
@@ -95,9 +80,10 @@ static ssize_t draw_from_kernel(void *buf, size_t len, unsigned int flags)
 
 static inline bool current(const struct state *state)
 {
-	return atomic_load_explicit(&state->generation, memory_order_relaxed) ==
-		       kernel_generation() &&
-	       state->vm_generation == vm_generation();
+	uint64_t kernel = atomic_load_explicit(&state->generation, memory_order_relaxed);
+
+	/* One branch for both. */
+	return ((kernel ^ kernel_generation()) | (state->vm_generation ^ vm_generation())) == 0;
 }
 
 static bool fetch_from_vdso(struct state *state)
@@ -127,6 +113,9 @@ static bool fetch_fresh(struct state *state, unsigned int flags)
 	return true;
 }
 
+/* SECRET may be anywhere in the batch. */
+typedef uint64_t __attribute__((may_alias, aligned(1))) key_word;
+
 /* Makes state->fresh the key at work: entropy of this moment mixed with SECRET, which is erased
  * or overwritten next. Either of the two alone would make it unpredictable. */
 ERASES_REGISTERS static bool mix(struct state *state, const uint8_t secret[CHACHA20_KEY_BYTES],
@@ -134,8 +123,8 @@ ERASES_REGISTERS static bool mix(struct state *state, const uint8_t secret[CHACH
 {
 	if (!fetch_fresh(state, flags))
 		return false;
-	for (int i = 0; i < CHACHA20_KEY_BYTES; i++)
-		state->fresh[i] ^= secret[i];
+	for (size_t i = 0; i < CHACHA20_KEY_BYTES / sizeof(uint64_t); i++)
+		((key_word *)state->fresh)[i] ^= ((const key_word *)secret)[i];
 	count(&counters()->refills);
 	return true;
 }
@@ -208,7 +197,8 @@ static size_t serve_batch(struct state *state, uint8_t *buf, size_t len, unsigne
 	return len;
 }
 
-/* BLOCKS blocks straight into BUF, under a key that the batch and the kernel give for this alone. */
+/* BLOCKS blocks straight into BUF, under a key that the batch and the kernel give for this alone.
+ */
 static bool serve_bulk(struct state *state, uint8_t *buf, size_t blocks, unsigned int flags)
 {
 	uint32_t available = READ_ONCE(state->available);
@@ -300,26 +290,29 @@ ssize_t vgetrandom(void *buf, size_t len, unsigned int flags)
 {
 	struct state *state = self.state;
 
+	/* One by one: joined, gcc computes them all before it branches. */
+	if (unlikely(flags))
+		return draw(buf, len, flags);
+	if (unlikely(len > INLINE_BYTES))
+		return draw(buf, len, 0);
+	if (unlikely(!state))
+		return draw(buf, len, 0);
+
 	/* The plain case: a small request, served from the batch, validated after the last use of
 	 * the page. Whatever is unusual, draw() does all of it again. */
-	if (likely(state && len <= INLINE_BYTES && flags == 0)) {
-		self.state = NULL;
-		barrier();
-		uint32_t available = READ_ONCE(state->available);
-		bool drawn = false;
+	self.state = NULL;
+	barrier();
+	uint32_t available = READ_ONCE(state->available);
+	bool drawn = false;
 
-		if (likely(len <= available && available <= BATCH_BYTES)) {
-			take(buf, state->batch + BATCH_BYTES - available, len);
-			state->available = available - (uint32_t)len;
-			barrier();
-			drawn = current(state);
-		}
+	if (likely(len <= available) && likely(available <= BATCH_BYTES)) {
+		state->available = available - (uint32_t)len;
+		take(buf, state->batch + BATCH_BYTES - available, len);
 		barrier();
-		self.state = state;
-		if (likely(drawn))
-			return (ssize_t)len;
+		drawn = current(state);
 	}
-	return draw(buf, len, flags);
+	state_check_in(state);
+	return likely(drawn) ? (ssize_t)len : draw(buf, len, 0);
 }
 
 static void request_reseed(struct state *state)

@@ -6,7 +6,8 @@
 
 int limit_read(const struct limit *limit, const char **unknown)
 {
-	/* secure_getenv(): whoever starts a set-uid program has no say in its memory or its speed. */
+	/* secure_getenv(): whoever starts a set-uid program has no say in its memory or its speed.
+	 */
 	const char *value = secure_getenv(limit->name);
 
 	if (unknown)

@@ -78,6 +78,7 @@ void kernel_notes(struct notes *notes)
 		note(notes, "this kernel's vDSO getrandom wants a larger state than there is room "
 			    "for: refills take their entropy from getrandom(2)");
 	else if (!vdso.getrandom)
-		note(notes, "this kernel has no vDSO getrandom (Linux 6.11 and later): refills take "
-			    "their entropy from getrandom(2)");
+		note(notes,
+		     "this kernel has no vDSO getrandom (Linux 6.11 and later): refills take "
+		     "their entropy from getrandom(2)");
 }

@@ -129,11 +129,13 @@ void memory_notes(struct notes *notes)
 	enum memory_kind kind = memory_kind();
 
 	if (unknown)
-		note(notes, "VGETRANDOM_MEMORY has a value that is not known (wipe-on-fork and none "
-			    "are): ignored");
+		note(notes,
+		     "VGETRANDOM_MEMORY has a value that is not known (wipe-on-fork and none "
+		     "are): ignored");
 	if (kind == MEMORY_WIPE_ON_FORK && limited < 0)
-		note(notes, "MAP_DROPPABLE was refused (it needs Linux 6.11, and a sandbox may forbid "
-			    "it): states live in MADV_WIPEONFORK memory");
+		note(notes,
+		     "MAP_DROPPABLE was refused (it needs Linux 6.11, and a sandbox may forbid "
+		     "it): states live in MADV_WIPEONFORK memory");
 	if (kind == MEMORY_WIPE_ON_FORK && limited == 0)
 		note(notes, "VGETRANDOM_MEMORY=wipe-on-fork: MAP_DROPPABLE is not used");
 	if (kind == MEMORY_WIPE_ON_FORK && not_locked)

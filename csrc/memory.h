@@ -7,10 +7,10 @@
 #include <stddef.h>
 
 enum memory_kind {
-	MEMORY_UNKNOWN,	     /* nothing was mapped yet */
+	MEMORY_UNKNOWN,      /* nothing was mapped yet */
 	MEMORY_DROPPABLE,    /* MAP_DROPPABLE: never swapped or dumped, wiped on fork */
 	MEMORY_WIPE_ON_FORK, /* MADV_WIPEONFORK: may be swapped unless it could be locked */
-	MEMORY_NONE,	     /* neither: no state may be kept */
+	MEMORY_NONE,         /* neither: no state may be kept */
 };
 
 /* SIZE bytes of zeros, a whole number of pages, or NULL. What kind they are is settled once. */

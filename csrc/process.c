@@ -24,10 +24,11 @@ static _Atomic uint64_t last_epoch = STARTED;
 static marker_t *find_marker(void)
 {
 	marker_t *page = marker, *expected = NULL;
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 
 	if (page)
 		return page;
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+
 	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if ((void *)page == MAP_FAILED)
 		return NULL;

@@ -15,7 +15,7 @@
 /* One run of keystream: the next key, then the batch. Three times the widest set's 16 blocks;
  * bench/batch_size.md has the measurement behind the number. */
 #define KEYSTREAM_BYTES (3 * 1024)
-#define BATCH_BYTES	(KEYSTREAM_BYTES - CHACHA20_KEY_BYTES)
+#define BATCH_BYTES (KEYSTREAM_BYTES - CHACHA20_KEY_BYTES)
 
 /* Room for the vDSO's opaque state; 144 bytes on every kernel so far. */
 #define OPAQUE_BYTES 256
@@ -29,13 +29,12 @@ struct state {
 	uint32_t vdso_refills; /* how many more refills may take the vDSO's word for entropy */
 	uint8_t fresh[CHACHA20_KEY_BYTES]; /* the key at work: from the kernel, mixed with ours */
 	uint8_t key[CHACHA20_KEY_BYTES];   /* goes into the next refill; followed by the batch: */
-	uint8_t batch[BATCH_BYTES];	   /* both are overwritten by one run of keystream */
+	uint8_t batch[BATCH_BYTES];        /* both are overwritten by one run of keystream */
 	_Alignas(64) uint8_t opaque[OPAQUE_BYTES]; /* the vDSO's own state */
 };
 
 _Static_assert(sizeof(struct state) <= 4096, "a state must not straddle two pages");
-_Static_assert(offsetof(struct state, batch) ==
-		       offsetof(struct state, key) + CHACHA20_KEY_BYTES,
+_Static_assert(offsetof(struct state, batch) == offsetof(struct state, key) + CHACHA20_KEY_BYTES,
 	       "one run of keystream overwrites key and batch");
 
 #endif

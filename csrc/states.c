@@ -28,8 +28,8 @@ static struct counters stateless;
 
 THREAD_LOCAL struct thread self;
 
-#define FOR_EACH_SLOT(slab, slot)                                                                  \
-	for (struct slab *slab = slabs; slab; slab = slab->next)                                   \
+#define FOR_EACH_SLOT(slab, slot)                                \
+	for (struct slab *slab = slabs; slab; slab = slab->next) \
 		for (struct slot *slot = slab->slots; slot < slab->slots + SLOTS_PER_SLAB; slot++)
 
 static size_t page_size(void)
@@ -143,6 +143,7 @@ void states_after_fork(void)
 		return;
 	reclaim(epoch, mine);
 	mine->owner = epoch;
+	counters_begin(&mine->counters, epoch);
 }
 
 static struct slot *claim(void)
@@ -156,10 +157,13 @@ static struct slot *claim(void)
 	slot = claim_free(epoch);
 	if (!slot)
 		slot = claim_new(epoch);
-	if (slot && !run_at_thread_exit(slot)) {
+	if (!slot)
+		return NULL;
+	if (!run_at_thread_exit(slot)) {
 		give_back(slot);
-		slot = NULL;
+		return NULL;
 	}
+	counters_begin(&slot->counters, epoch);
 	return slot;
 }
 
@@ -187,12 +191,6 @@ struct state *state_check_out(void)
 	return state;
 }
 
-void state_check_in(struct state *state)
-{
-	barrier();
-	self.state = state;
-}
-
 void states_visit(void (*visit)(struct state *state))
 {
 	FOR_EACH_SLOT(slab, slot)
@@ -206,10 +204,10 @@ void states_visit(void (*visit)(struct state *state))
 
 struct counters *counters(void)
 {
-	struct counters *mine = self.slot ? &self.slot->counters : &stateless;
-
-	counters_begin(mine, process_epoch());
-	return mine;
+	if (self.slot)
+		return &self.slot->counters;
+	counters_begin(&stateless, process_epoch());
+	return &stateless;
 }
 
 void counters_sum(struct counters *sum)

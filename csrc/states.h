@@ -3,7 +3,9 @@
 #define VGETRANDOM_STATES_H
 
 #include "counters.h"
+#include "hidden.h"
 #include "state.h"
+#include "wipe.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,7 +23,7 @@ struct slot {
 struct thread {
 	struct state *state; /* NULL while a draw has it out, and before the first draw */
 	struct slot *slot;   /* NULL before the first draw */
-	bool closed;	     /* has no state and takes none: claiming its slot, or exiting */
+	bool closed;         /* has no state and takes none: claiming its slot, or exiting */
 };
 
 /* initial-exec: an access may neither allocate nor take a lock, because a signal handler makes
@@ -32,13 +34,17 @@ struct thread {
 #define THREAD_LOCAL _Thread_local
 #endif
 
-extern THREAD_LOCAL struct thread self;
+extern THREAD_LOCAL struct thread self HIDDEN;
 
 /* Takes the calling thread's state out, claiming one at the first draw. NULL where it is out
  * already (this is a signal handler that interrupted a draw) or cannot be had: then the kernel
  * serves the request. */
 struct state *state_check_out(void);
-void state_check_in(struct state *state);
+static inline void state_check_in(struct state *state)
+{
+	barrier();
+	self.state = state;
+}
 
 /* Settles, after a fork, what became of the other threads' states. Cheap where there was none.
  * To be called with a state checked out, before its key is fetched. */

@@ -1,58 +1,148 @@
-/* Moving served bytes out of the batch: copied and erased in one go (G2). */
+/* Moving served bytes out of the batch: copied and erased in one go (G2).
+ *
+ * The bytes pass through registers, which are erased too: the zeros that go into the batch are made
+ * in the very registers that held the bytes, which only assembler can promise.
+ */
 #ifndef VGETRANDOM_TAKE_H
 #define VGETRANDOM_TAKE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Unaligned words that may alias anything: a load and a store each, on every target. */
-typedef struct __attribute__((packed, may_alias)) {
-	uint16_t word;
-} take16;
-typedef struct __attribute__((packed, may_alias)) {
-	uint32_t word;
-} take32;
-typedef struct __attribute__((packed, may_alias)) {
-	uint64_t word;
-} take64;
-typedef uint64_t take128 __attribute__((vector_size(16), aligned(1), may_alias));
+/* Unaligned words that alias anything, so that the compiler knows what the assembler touches. */
+#define TAKE_WORD(bits)                                             \
+	struct __attribute__((packed, may_alias)) take_word##bits { \
+		uint8_t bytes[(bits) / 8];                          \
+	}
+TAKE_WORD(8);
+TAKE_WORD(16);
+TAKE_WORD(32);
+TAKE_WORD(64);
+TAKE_WORD(128);
+TAKE_WORD(256);
+#define WORD(bits, at) (*(struct take_word##bits *)(at))
 
-/* Two words that cover LEN bytes between them, overlapping if need be: both are loaded before
- * either is erased. */
-#define TAKE_TWO(type, to, from, len)                                                              \
-	do {                                                                                       \
-		type *first = (type *)(from), *last = (type *)((from) + (len) - sizeof(type));     \
-		type a = *first, b = *last;                                                        \
-		*(type *)(to) = a;                                                                 \
-		*(type *)((to) + (len) - sizeof(type)) = b;                                        \
-		*first = *last = (type){ 0 };                                                      \
-	} while (0)
+/* TAKE_ONE makes take8() and so on, for one word.
+ * TAKE_TWO makes take8_to_16() and so on, for a length of one to two words: two words, which
+ * overlap, so both are loaded before either is erased. */
+#if defined(__x86_64__)
 
-/* LEN is public; small ones come first because they are the common case. */
+#define TAKE_ONE(bits, move, a, zero_a)                                                            \
+	static inline void take##bits(uint8_t *to, uint8_t *from)                                  \
+	{                                                                                          \
+		__asm__(move " %1, %%" a "\n\t" move " %%" a ", %0\n\t" zero_a "\n\t" move " %%" a \
+			     ", %1"                                                                \
+			: "=m"(WORD(bits, to)), "+m"(WORD(bits, from))                             \
+			:                                                                          \
+			: "rax", "xmm0", "cc");                                                    \
+	}
+#define TAKE_TWO(bits, most, move, a, b, zero_a, zero_b)                                         \
+	static inline void take##bits##_to_##most(uint8_t *to, uint8_t *from, size_t len)        \
+	{                                                                                        \
+		size_t last = len - (bits) / 8;                                                  \
+		__asm__(move " %2, %%" a "\n\t" move " %3, %%" b "\n\t" move " %%" a             \
+			     ", %0\n\t" move " %%" b ", %1\n\t" zero_a "\n\t" zero_b "\n\t" move \
+			     " %%" a ", %2\n\t" move " %%" b ", %3"                              \
+			: "=m"(WORD(bits, to)), "=m"(WORD(bits, to + last)),                     \
+			  "+m"(WORD(bits, from)), "+m"(WORD(bits, from + last))                  \
+			:                                                                        \
+			: "rax", "r11", "xmm0", "xmm1", "cc");                                   \
+	}
+
+#define ZERO_AX "xorl %%eax, %%eax"
+#define ZERO_R11 "xorl %%r11d, %%r11d"
+TAKE_ONE(8, "movb", "al", ZERO_AX)
+TAKE_TWO(16, 32, "movw", "ax", "r11w", ZERO_AX, ZERO_R11)
+TAKE_TWO(32, 64, "movl", "eax", "r11d", ZERO_AX, ZERO_R11)
+TAKE_TWO(64, 128, "movq", "rax", "r11", ZERO_AX, ZERO_R11)
+TAKE_ONE(128, "movdqu", "xmm0", "pxor %%xmm0, %%xmm0")
+TAKE_TWO(128, 256, "movdqu", "xmm0", "xmm1", "pxor %%xmm0, %%xmm0", "pxor %%xmm1, %%xmm1")
+/* For CPUs with AVX. */
+TAKE_ONE(256, "vmovdqu", "ymm0", "vpxor %%xmm0, %%xmm0, %%xmm0")
+
+#elif defined(__aarch64__)
+
+#define TAKE_ONE(bits, load, store, a, zero_a)                                                 \
+	static inline void take##bits(uint8_t *to, uint8_t *from)                              \
+	{                                                                                      \
+		__asm__(load " " a ", %1\n\t" store " " a ", %0\n\t" zero_a "\n\t" store " " a \
+			     ", %1"                                                            \
+			: "=m"(WORD(bits, to)), "+m"(WORD(bits, from))                         \
+			:                                                                      \
+			: "x9", "v0");                                                         \
+	}
+#define TAKE_TWO(bits, most, load, store, a, b, zero_a, zero_b)                                  \
+	static inline void take##bits##_to_##most(uint8_t *to, uint8_t *from, size_t len)        \
+	{                                                                                        \
+		size_t last = len - (bits) / 8;                                                  \
+		__asm__(load " " a ", %2\n\t" load " " b ", %3\n\t" store " " a ", %0\n\t" store \
+			     " " b ", %1\n\t" zero_a "\n\t" zero_b "\n\t" store " " a            \
+			     ", %2\n\t" store " " b ", %3"                                       \
+			: "=Q"(WORD(bits, to)), "=Q"(WORD(bits, to + last)),                     \
+			  "+Q"(WORD(bits, from)), "+Q"(WORD(bits, from + last))                  \
+			:                                                                        \
+			: "x9", "x10", "v0", "v1");                                              \
+	}
+
+#define ZERO_X9 "mov x9, xzr"
+#define ZERO_X10 "mov x10, xzr"
+TAKE_ONE(8, "ldrb", "strb", "w9", ZERO_X9)
+TAKE_TWO(16, 32, "ldrh", "strh", "w9", "w10", ZERO_X9, ZERO_X10)
+TAKE_TWO(32, 64, "ldr", "str", "w9", "w10", ZERO_X9, ZERO_X10)
+TAKE_TWO(64, 128, "ldr", "str", "x9", "x10", ZERO_X9, ZERO_X10)
+TAKE_ONE(128, "ldr", "str", "q0", "movi v0.2d, #0")
+TAKE_TWO(128, 256, "ldr", "str", "q0", "q1", "movi v0.2d, #0", "movi v1.2d, #0")
+
+#else
+
+/* No promise about registers here. */
+#define TAKE_ONE(bits)                                                \
+	static inline void take##bits(uint8_t *to, uint8_t *from)     \
+	{                                                             \
+		WORD(bits, to) = WORD(bits, from);                    \
+		WORD(bits, from) = (struct take_word##bits){ { 0 } }; \
+	}
+#define TAKE_TWO(bits, most)                                                                    \
+	static inline void take##bits##_to_##most(uint8_t *to, uint8_t *from, size_t len)       \
+	{                                                                                       \
+		size_t last = len - (bits) / 8;                                                 \
+		struct take_word##bits a = WORD(bits, from), b = WORD(bits, from + last);       \
+		WORD(bits, to) = a;                                                             \
+		WORD(bits, to + last) = b;                                                      \
+		WORD(bits, from) = WORD(bits, from + last) = (struct take_word##bits){ { 0 } }; \
+	}
+TAKE_ONE(8)
+TAKE_TWO(16, 32)
+TAKE_TWO(32, 64)
+TAKE_TWO(64, 128)
+TAKE_ONE(128)
+TAKE_TWO(128, 256)
+
+#endif
+
+/* LEN is public, and at least 16. */
+static inline void take_many(uint8_t *to, uint8_t *from, size_t len)
+{
+	for (; len > 32; to += 16, from += 16, len -= 16)
+		take128(to, from);
+	take128_to_256(to, from, len);
+}
+
 static inline void take(uint8_t *to, uint8_t *from, size_t len)
 {
-	if (len > 16) {
-		/* The last word is loaded before the loop can erase a part of it. */
-		take128 *last = (take128 *)(from + len - 16), word = *last;
-
-		for (size_t i = 0; i + 16 < len; i += 16) {
-			take128 *next = (take128 *)(from + i);
-
-			*(take128 *)(to + i) = *next;
-			*next = (take128){ 0 };
-		}
-		*(take128 *)(to + len - 16) = word;
-		*last = (take128){ 0 };
-	} else if (len >= 8) {
-		TAKE_TWO(take64, to, from, len);
-	} else if (len >= 4) {
-		TAKE_TWO(take32, to, from, len);
-	} else if (len >= 2) {
-		TAKE_TWO(take16, to, from, len);
-	} else if (len) {
-		*to = *from;
-		*from = 0;
-	}
+	/* The size that most requests have. */
+	if (len == 16)
+		take128(to, from);
+	else if (len > 16)
+		take_many(to, from, len);
+	else if (len >= 8)
+		take64_to_128(to, from, len);
+	else if (len >= 4)
+		take32_to_64(to, from, len);
+	else if (len >= 2)
+		take16_to_32(to, from, len);
+	else if (len == 1)
+		take8(to, from);
 }
 
 #endif

@@ -14,7 +14,7 @@
 
 /* The symbols of the ELF image at BASE that its dynamic section lists. */
 struct symbols {
-	const ElfW(Sym) *table;
+	const ElfW(Sym) * table;
 	const char *names;
 	size_t count;
 };

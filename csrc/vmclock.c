@@ -9,10 +9,10 @@
 
 /* What the device offers, as far as we need it: linux/vmclock-abi.h (Linux 6.13), little-endian
  * as everything here. */
-#define VMCLOCK_MAGIC		  "VCLK"
-#define VMCLOCK_SIZE_OFFSET	  4
-#define VMCLOCK_VERSION_OFFSET	  8
-#define VMCLOCK_FLAGS_OFFSET	  24
+#define VMCLOCK_MAGIC "VCLK"
+#define VMCLOCK_SIZE_OFFSET 4
+#define VMCLOCK_VERSION_OFFSET 8
+#define VMCLOCK_FLAGS_OFFSET 24
 #define VMCLOCK_GENERATION_OFFSET 104
 #define VMCLOCK_GENERATION_PRESENT (UINT64_C(1) << 8)
 

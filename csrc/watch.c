@@ -141,7 +141,8 @@ void watch_notes(struct notes *notes)
 
 	limit_read(&watch_limit, &unknown);
 	if (unknown)
-		note(notes, "VGETRANDOM_WATCH has a value that is not known (only off is): ignored");
+		note(notes,
+		     "VGETRANDOM_WATCH has a value that is not known (only off is): ignored");
 	if (off)
 		note(notes, "VGETRANDOM_WATCH=off: up to one batch per thread may be served after "
 			    "the kernel reseeded or the machine was cloned");
@@ -150,7 +151,8 @@ void watch_notes(struct notes *notes)
 			    "generation: up to one batch per thread may be served after the kernel "
 			    "reseeded");
 	else if (watch.kernel == &unwatched)
-		note(notes, "the kernel's reseed generation cannot be watched here: up to one batch "
-			    "per thread may be served after the kernel reseeded; call reseed() after "
-			    "restoring a snapshot");
+		note(notes,
+		     "the kernel's reseed generation cannot be watched here: up to one batch "
+		     "per thread may be served after the kernel reseeded; call reseed() after "
+		     "restoring a snapshot");
 }

@@ -3,6 +3,7 @@
 #ifndef VGETRANDOM_WATCH_H
 #define VGETRANDOM_WATCH_H
 
+#include "hidden.h"
 #include "notes.h"
 
 #include <stdatomic.h>
@@ -13,10 +14,11 @@
 typedef const _Atomic uint64_t watched_word;
 
 /* Never NULL: a word that is not watched is a constant. */
-extern struct watch {
+struct watch {
 	_Atomic(watched_word *) kernel; /* the generation in [vvar], private to kernel and vDSO */
-	_Atomic(watched_word *) vm;	/* the generation in /dev/vmclock0 */
-} watch;
+	_Atomic(watched_word *) vm;     /* the generation in /dev/vmclock0 */
+};
+extern struct watch watch HIDDEN;
 
 /* In every generation that a key may be used under, whatever the watched word says: zero always
  * means wiped. */

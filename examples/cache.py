@@ -1,7 +1,7 @@
 """A cache that gives its memory back when the machine needs it, and survives that.
 
-Squares stand for anything that is slow to compute and cheap to keep. Run it: the second round comes from
-the cache; then the kernel drops everything, and the third round computes again.
+Squares stand for anything that is slow to compute and cheap to keep. Run it: the second round comes
+from the cache; then the kernel drops everything, and the third round computes again.
 """
 
 from __future__ import annotations

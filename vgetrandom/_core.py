@@ -109,7 +109,7 @@ def _text(string: Any) -> str:
 
 def info() -> Info:
     """See vgetrandom.info()."""
-    c = _ffi.new("struct vgetrandom_info *")
+    c: Any = _ffi.new("struct vgetrandom_info *")
     _lib.vgetrandom_get_info(c)
     notes = []
     for note in c.notes:
@@ -129,7 +129,7 @@ def info() -> Info:
 
 def stats() -> Stats:
     """See vgetrandom.stats()."""
-    c = _ffi.new("struct vgetrandom_stats *")
+    c: Any = _ffi.new("struct vgetrandom_stats *")
     _lib.vgetrandom_get_stats(c)
     reasons = ("first", "wiped", "generation", "requested")
     return Stats(

@@ -1,7 +1,8 @@
-"""``vgetrandom doctor``: what the running kernel does with droppable memory, and so gives vgetrandom.
+"""``vgetrandom doctor``: what this kernel does with droppable memory, and gives vgetrandom.
 
-Every property is tried, not looked up. The probes run in child processes; none can hurt the caller, and
-none changes anything outside itself: the one that would (a swap file) has to be asked for.
+Every property is tried, not looked up. The probes run in child processes; none can hurt the
+caller, and none changes anything outside itself: the one that would (a swap file) has to be asked
+for.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ _VERDICTS = {True: "yes", False: "NO", None: "-"}
 def diagnose(*, thorough: bool = False) -> list[Row]:
     """Probe the running kernel.
 
-    Takes about a second. Safe to call from a process with threads: the probes are forked from a fresh
-    interpreter.
+    Takes about a second. Safe to call from a process with threads: the probes are forked from a
+    fresh interpreter.
 
     Args:
-        thorough: also make, as root and for a moment, a swap file of 32 MiB where the machine has no swap.
+        thorough (bool): also make, as root and for a moment, a swap file of 32 MiB where the
+            machine has no swap.
 
     Returns:
-        A row for each property; one whose probe crashed or hung is not ok and says so.
+        list[Row]: a row for each property; one whose probe crashed or hung is not ok and says so.
 
     Raises:
         OSError: no interpreter could be started.
@@ -55,17 +57,19 @@ def diagnose(*, thorough: bool = False) -> list[Row]:
     rows = {row.name: row for row in (Row(**json.loads(line)) for line in done.stdout.splitlines())}
     last_words = (done.stderr.strip().splitlines() or ["no message"])[-1]
     missing = f"the probes ended early: exit status {done.returncode}, {last_words}"
-    return [rows.get(each.name, Row(each.name, each.expected, missing, ok=False)) for each in PROBES]
+    return [
+        rows.get(each.name, Row(each.name, each.expected, missing, ok=False)) for each in PROBES
+    ]
 
 
 def summary(rows: Sequence[Row]) -> str:
     """Say in one sentence what this machine gives vgetrandom.
 
     Args:
-        rows: from `diagnose`.
+        rows (Sequence[Row]): from `diagnose`.
 
     Returns:
-        The sentence.
+        str: the sentence.
     """
     has = {row.name for row in rows if row.ok}
     if "mmap(MAP_DROPPABLE)" in has:
@@ -86,11 +90,11 @@ def table(rows: Sequence[Row], width: int) -> str:
     """Draw the rows as aligned text.
 
     Args:
-        rows: from `diagnose`.
-        width: columns of the terminal.
+        rows (Sequence[Row]): from `diagnose`.
+        width (int): columns of the terminal.
 
     Returns:
-        The table, without a final newline.
+        str: the table, without a final newline.
     """
     cells = [("ok", "property", "expected", "observed")]
     cells += [(_VERDICTS[row.ok], row.name, row.expected, row.observed) for row in rows]
@@ -110,9 +114,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to its parser.
 
     Args:
-        parser: of the command ``doctor``.
+        parser (argparse.ArgumentParser): of the command ``doctor``.
     """
-    parser.add_argument("--json", action="store_true", help="write a list of objects instead of a table")
+    parser.add_argument(
+        "--json", action="store_true", help="write a list of objects instead of a table"
+    )
     parser.add_argument(
         "--thorough",
         action="store_true",
@@ -124,10 +130,10 @@ def run(args: argparse.Namespace) -> int:
     """Run the command.
 
     Args:
-        args: with what `add_arguments` added.
+        args (argparse.Namespace): with what `add_arguments` added.
 
     Returns:
-        The exit status: 0 when the kernel does as documented, 1 when a probe contradicts it.
+        int: the exit status: 0 when the kernel does as documented, 1 when a probe contradicts it.
     """
     rows = diagnose(thorough=args.thorough)
     if args.json:

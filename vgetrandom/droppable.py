@@ -1,11 +1,12 @@
 """Droppable memory (``MAP_DROPPABLE``, Linux 6.11): the kernel may zero any page of it at any time.
 
-It is for caches that can be rebuilt. The kernel takes the pages back instead of swapping, or instead of
-killing a process; it never writes them to swap or to a core dump, and a forked child reads zeros.
+It is for caches that can be rebuilt. The kernel takes the pages back instead of swapping, or
+instead of killing a process; it never writes them to swap or to a core dump, and a forked child
+reads zeros.
 
-A page that reads as data now may read as zeros at the next instruction, so only a check *after* use says
-anything. `DroppableMemory.store` returns an `Entry` that can make this check; `DroppableCache` is the
-usual pattern on top of it.
+A page that reads as data now may read as zeros at the next instruction, so only a check *after* use
+says anything. `DroppableMemory.store` returns an `Entry` that can make this check; `DroppableCache`
+is the usual pattern on top of it.
 """
 
 from __future__ import annotations
@@ -38,21 +39,22 @@ _NOT_HERE = frozenset({errno.EINVAL, errno.EOPNOTSUPP, ENOTSUPP, errno.EPERM, er
 class DroppableMemory(mmap.mmap):
     """Anonymous memory that the kernel may zero, page by page, at any time.
 
-    An `mmap.mmap` without a file: it has the buffer protocol, ``len``, indexing, ``madvise`` and works as
-    a context manager. ``close()`` raises BufferError while a buffer is exported, so memory is never
-    unmapped under a live view; after it every use raises ValueError.
+    An `mmap.mmap` without a file: it has the buffer protocol, ``len``, indexing, ``madvise`` and
+    works as a context manager. ``close()`` raises BufferError while a buffer is exported, so memory
+    is never unmapped under a live view; after it every use raises ValueError.
 
-    ``len`` is the size that was asked for. The kernel maps and drops whole pages of `mmap.PAGESIZE` bytes.
+    ``len`` is the size that was asked for. The kernel maps and drops whole pages of `mmap.PAGESIZE`
+    bytes.
 
     Args:
-        size: bytes to map, at least 1. A page costs memory only once it is written.
+        size (int): bytes to map, at least 1. A page costs memory only once it is written.
 
     Raises:
         TypeError: `size` is not an integer.
         ValueError: `size` is zero or negative.
         OverflowError: `size` does not fit a pointer.
-        OSError: the kernel has no such memory (the text names the version it needs), or has no room for
-            `size` bytes (ENOMEM).
+        OSError: the kernel has no such memory (the text names the version it needs), or has no room
+            for `size` bytes (ENOMEM).
     """
 
     def __new__(cls, size: int, /) -> Self:
@@ -63,7 +65,11 @@ class DroppableMemory(mmap.mmap):
         try:
             # A mapping type of its own: with MAP_PRIVATE or MAP_SHARED the kernel refuses it.
             return super().__new__(
-                cls, -1, size, flags=MAP_DROPPABLE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ | mmap.PROT_WRITE
+                cls,
+                -1,
+                size,
+                flags=MAP_DROPPABLE | mmap.MAP_ANONYMOUS,
+                prot=mmap.PROT_READ | mmap.PROT_WRITE,
             )
         except OSError as error:
             if error.errno not in _NOT_HERE:
@@ -71,22 +77,22 @@ class DroppableMemory(mmap.mmap):
             kernel = os.uname()
             raise OSError(
                 error.errno,
-                f"MAP_DROPPABLE needs Linux 6.11 or later (this is {kernel.sysname} {kernel.release} "
-                f"on {kernel.machine}: {error.strerror})",
+                f"MAP_DROPPABLE needs Linux 6.11 or later (this is {kernel.sysname} "
+                f"{kernel.release} on {kernel.machine}: {error.strerror})",
             ) from error
 
     def store(self, data: ReadableBuffer, /, offset: int = 0) -> Entry:
         """Copy `data` into the memory so that its loss can be noticed.
 
-        Writing through the buffer or storing over an entry makes the older entry meaningless: it tells a
-        dropped page from a kept one, not its own bytes from others.
+        Writing through the buffer or storing over an entry makes the older entry meaningless: it
+        tells a dropped page from a kept one, not its own bytes from others.
 
         Args:
-            data: any C-contiguous buffer.
-            offset: where its first byte goes, in bytes from the start of the memory.
+            data (Buffer): any C-contiguous buffer.
+            offset (int): where its first byte goes, in bytes from the start of the memory.
 
         Returns:
-            The entry that reads the bytes back.
+            Entry: what reads the bytes back.
 
         Raises:
             TypeError: `data` is not a C-contiguous buffer.
@@ -96,7 +102,9 @@ class DroppableMemory(mmap.mmap):
         view = view.cast("B") if view.nbytes else memoryview(b"")
         stop = offset + len(view)
         if offset < 0 or stop > len(self):
-            raise ValueError(f"bytes {offset} to {stop} do not lie in a memory of {len(self)} bytes")
+            raise ValueError(
+                f"bytes {offset} to {stop} do not lie in a memory of {len(self)} bytes"
+            )
         markers = []
         at = offset
         while at < stop:
@@ -106,8 +114,8 @@ class DroppableMemory(mmap.mmap):
             # Zeros need no marker: dropping the page does not change them.
             self[at : at + zeros] = bytes(zeros)
             if zeros < len(chunk):
-                # The marker goes in before the bytes that it vouches for, and is not written again: a drop
-                # between the two writes leaves it zero.
+                # The marker goes in before the bytes that it vouches for, and is not written again:
+                # a drop between the two writes leaves it zero.
                 marker = at + zeros
                 self[marker] = chunk[zeros]
                 self[marker + 1 : end] = chunk[zeros + 1 :]
@@ -118,8 +126,8 @@ class DroppableMemory(mmap.mmap):
     def drop(self) -> None:
         """Ask the kernel to drop every page now: for testing what happens when it does.
 
-        Works without privileges and without swap. A page that the kernel is using stays, so a test asks
-        again until it sees the loss.
+        Works without privileges and without swap. A page that the kernel is using stays, so a test
+        asks again until it sees the loss.
 
         Raises:
             ValueError: the memory is closed.
@@ -135,14 +143,16 @@ class DroppableMemory(mmap.mmap):
 class Entry:
     """Bytes in a `DroppableMemory`, and how to tell whether they are still there.
 
-    Each page that the bytes touch has a marker: the position of their first non-zero byte in it. A drop
-    zeroes the whole page, so a marker that is not zero proves that everything read from that page before
-    was what had been stored. A forked child finds its entries lost.
+    Each page that the bytes touch has a marker: the position of their first non-zero byte in it. A
+    drop zeroes the whole page, so a marker that is not zero proves that everything read from that
+    page before was what had been stored. A forked child finds its entries lost.
     """
 
     __slots__ = ("_markers", "_memory", "_start", "_stop")
 
-    def __init__(self, memory: DroppableMemory, start: int, stop: int, markers: tuple[int, ...]) -> None:
+    def __init__(
+        self, memory: DroppableMemory, start: int, stop: int, markers: tuple[int, ...]
+    ) -> None:
         """Made by `DroppableMemory.store`."""
         self._memory = memory
         self._start = start
@@ -157,7 +167,7 @@ class Entry:
         """Copy the bytes out.
 
         Returns:
-            The bytes that were stored, or None when the kernel has dropped any of them.
+            bytes | None: the bytes that were stored; None when the kernel has dropped any of them.
 
         Raises:
             ValueError: the memory is closed.
@@ -168,11 +178,11 @@ class Entry:
     def intact(self) -> bool:
         """Ask whether no page has been dropped since the bytes were stored.
 
-        The answer is about the past. When the bytes are used in place, use them first, ask then, and
-        throw the result away on False.
+        The answer is about the past. When the bytes are used in place, use them first, ask then,
+        and throw the result away on False.
 
         Returns:
-            True if everything read from this entry before the call was what had been stored.
+            bool: True if everything read from this entry before the call was what had been stored.
 
         Raises:
             ValueError: the memory is closed.
@@ -181,11 +191,11 @@ class Entry:
 
 
 class DroppableCache:
-    """A bounded cache of bytes that can be computed again; the oldest entries make room for new ones.
+    """A bounded cache of bytes that can be computed again; new entries push out the oldest.
 
-    The kernel may empty it at any time, and a forked child starts with an empty one. Only the values are
-    droppable: the index of keys lies in ordinary memory. May be used from several threads and from signal
-    handlers.
+    The kernel may empty it at any time, and a forked child starts with an empty one. Only the
+    values are droppable: the index of keys lies in ordinary memory. May be used from several
+    threads and from signal handlers.
 
         value = cache.get(key)
         if value is None:
@@ -193,7 +203,7 @@ class DroppableCache:
             cache.put(key, value)
 
     Args:
-        size: bytes for all values together, at least 1.
+        size (int): bytes for all values together, at least 1.
 
     Raises:
         TypeError, ValueError, OverflowError, OSError: as `DroppableMemory`.
@@ -202,7 +212,7 @@ class DroppableCache:
     def __init__(self, size: int, /) -> None:
         """Map `size` bytes; see the class."""
         self._memory = DroppableMemory(size)
-        # In the order stored, which is the order in the ring: the oldest entry lies next after `_head`.
+        # In the order stored, which is the order in the ring: the oldest lies next after `_head`.
         self._slots: dict[Hashable, tuple[int, int, Entry]] = {}
         self._head = 0
         self._storing = threading.Lock()
@@ -211,10 +221,11 @@ class DroppableCache:
         """Look a value up.
 
         Args:
-            key: what it was stored under.
+            key (Hashable): what it was stored under.
 
         Returns:
-            The value, or None if it was never stored, made room for others or was dropped by the kernel.
+            bytes | None: the value; None if it was never stored, made room for others or was
+            dropped by the kernel.
 
         Raises:
             ValueError: the cache is closed.
@@ -223,15 +234,15 @@ class DroppableCache:
         if slot is None:
             return None
         value = slot[2].load()
-        # `put` takes a slot out of the index before writing over it: still there means not written over.
+        # `put` takes a slot out of the index before it writes there: still in means not written.
         return value if self._slots.get(key) is slot else None
 
     def put(self, key: Hashable, value: ReadableBuffer, /) -> None:
         """Store a value, in place of the one under the same key.
 
         Args:
-            key: what to store it under.
-            value: any C-contiguous buffer.
+            key (Hashable): what to store it under.
+            value (Buffer): any C-contiguous buffer.
 
         Raises:
             TypeError: `value` is not a C-contiguous buffer, or `key` cannot be hashed.
@@ -240,8 +251,10 @@ class DroppableCache:
         # An empty value takes a byte too, or the index would grow without bound.
         room = max(1, memoryview(value).nbytes)
         if room > len(self._memory):
-            raise ValueError(f"a value of {room} bytes does not fit a cache of {len(self._memory)} bytes")
-        # A cache may forget. Waiting here could be for ever: in a forked child, or in a signal handler.
+            raise ValueError(
+                f"a value of {room} bytes does not fit a cache of {len(self._memory)} bytes"
+            )
+        # A cache may forget. To wait could be for ever, in a forked child or a signal handler.
         if not self._storing.acquire(blocking=False):
             return
         try:

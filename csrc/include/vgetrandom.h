@@ -65,13 +65,14 @@ VGETRANDOM_API uint64_t vgetrandom_process(void);
 #define VGETRANDOM_MAX_NOTES 16
 
 struct vgetrandom_info {
-	const char *chacha20;	    /* "avx512", "avx2", "sse2", "neon" or "portable" */
-	const char *memory;	    /* "droppable", "wipe-on-fork" or "none" */
+	const char *chacha20;       /* "avx512", "avx2", "sse2", "neon" or "portable" */
+	const char *memory;         /* "droppable", "wipe-on-fork" or "none" */
 	const char *kernel_entropy; /* what refills mix in: "vdso" or "syscall" */
-	const char *watch;	    /* "vdso-generation", "vmclock" or "none" */
-	size_t state_bytes;	    /* a thread's state: one page, or 0 */
-	size_t batch_bytes;	    /* the most bytes that exist and are not yet served, or 0 */
-	const char *notes[VGETRANDOM_MAX_NOTES + 1]; /* which guarantee is missing and why; ends with NULL */
+	const char *watch;          /* "vdso-generation", "vmclock" or "none" */
+	size_t state_bytes;         /* a thread's state: one page, or 0 */
+	size_t batch_bytes;         /* the most bytes that exist and are not yet served, or 0 */
+	const char *notes[VGETRANDOM_MAX_NOTES +
+			  1]; /* which guarantee is missing and why; ends with NULL */
 };
 
 /* Draws once, so that it tells what is in use and not what might be. The strings are constant. */
@@ -82,13 +83,13 @@ VGETRANDOM_API void vgetrandom_get_info(struct vgetrandom_info *info);
 /// ------------------------------------------------------------------------------------------
 
 struct vgetrandom_stats {
-	uint64_t refills;	       /* batches and bulk chunks computed, each under a key of its own */
-	uint64_t reseeds_first;	       /* a thread's first key */
-	uint64_t reseeds_wiped;	       /* the page was zero: dropped, or this is a forked child */
-	uint64_t reseeds_generation;   /* the kernel reseeded, or the virtual machine was cloned */
-	uint64_t reseeds_requested;    /* vgetrandom_reseed() */
-	uint64_t syscalls;	       /* calls of getrandom(2) */
-	uint64_t fallbacks;	       /* requests that the kernel served whole, no state being usable */
+	uint64_t refills;       /* batches and bulk chunks computed, each under a key of its own */
+	uint64_t reseeds_first; /* a thread's first key */
+	uint64_t reseeds_wiped; /* the page was zero: dropped, or this is a forked child */
+	uint64_t reseeds_generation; /* the kernel reseeded, or the virtual machine was cloned */
+	uint64_t reseeds_requested;  /* vgetrandom_reseed() */
+	uint64_t syscalls;           /* calls of getrandom(2) */
+	uint64_t fallbacks; /* requests that the kernel served whole, no state being usable */
 };
 
 /* The sum over all threads, past and present. A forked child starts again from zero. */

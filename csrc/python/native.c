@@ -23,10 +23,8 @@ static ssize_t fill_chunk(char *at, Py_ssize_t size)
 
 	if (size < RELEASE_GIL_BYTES)
 		return vgetrandom(at, (size_t)size, 0);
-	Py_BEGIN_ALLOW_THREADS
-	got = vgetrandom(at, (size_t)size, 0);
-	Py_END_ALLOW_THREADS
-	return got;
+	Py_BEGIN_ALLOW_THREADS got = vgetrandom(at, (size_t)size, 0);
+	Py_END_ALLOW_THREADS return got;
 }
 
 /* All of BUF, or -1 with an exception set. */
@@ -67,26 +65,26 @@ static inline int fill(char *buf, Py_ssize_t size)
 }
 
 PyDoc_STRVAR(random_bytes_doc,
-"random_bytes($module, size, /)\n"
-"--\n"
-"\n"
-"Return random bytes suitable for cryptographic use.\n"
-"\n"
-"The bytes come from a ChaCha20 generator (RFC 8439) that the calling thread\n"
-"has to itself, keyed by getrandom(2) and following its contract.\n"
-"\n"
-"Args:\n"
-"    size (int): How many bytes; anything with __index__ will do.\n"
-"\n"
-"Returns:\n"
-"    bytes: size random bytes.\n"
-"\n"
-"Raises:\n"
-"    ValueError: size is negative.\n"
-"    TypeError: size is not an integer.\n"
-"    OverflowError: size does not fit into a Py_ssize_t, or into an object.\n"
-"    MemoryError: There is no memory for that many bytes.\n"
-"    OSError: The kernel's getrandom failed; errno says how.");
+	     "random_bytes($module, size, /)\n"
+	     "--\n"
+	     "\n"
+	     "Return random bytes suitable for cryptographic use.\n"
+	     "\n"
+	     "The bytes come from a ChaCha20 generator (RFC 8439) that the calling thread\n"
+	     "has to itself, keyed by getrandom(2) and following its contract.\n"
+	     "\n"
+	     "Args:\n"
+	     "    size (int): How many bytes; anything with __index__ will do.\n"
+	     "\n"
+	     "Returns:\n"
+	     "    bytes: size random bytes.\n"
+	     "\n"
+	     "Raises:\n"
+	     "    ValueError: size is negative.\n"
+	     "    TypeError: size is not an integer.\n"
+	     "    OverflowError: size does not fit into a Py_ssize_t, or into an object.\n"
+	     "    MemoryError: There is no memory for that many bytes.\n"
+	     "    OSError: The kernel's getrandom failed; errno says how.");
 
 static PyObject *random_bytes(PyObject *module, PyObject *arg)
 {
@@ -116,20 +114,20 @@ static PyObject *random_bytes(PyObject *module, PyObject *arg)
 }
 
 PyDoc_STRVAR(random_bytes_into_doc,
-"random_bytes_into($module, buffer, /)\n"
-"--\n"
-"\n"
-"Fill a buffer with random bytes.\n"
-"\n"
-"Args:\n"
-"    buffer (collections.abc.Buffer): Any writable C-contiguous buffer, such as\n"
-"        a bytearray, a memoryview or a NumPy array. Its bytes are filled\n"
-"        whatever the type of its items.\n"
-"\n"
-"Raises:\n"
-"    TypeError: buffer is read-only, not contiguous, or not a buffer.\n"
-"    OSError: The kernel's getrandom failed; errno says how, and the buffer\n"
-"        holds no part of a result.");
+	     "random_bytes_into($module, buffer, /)\n"
+	     "--\n"
+	     "\n"
+	     "Fill a buffer with random bytes.\n"
+	     "\n"
+	     "Args:\n"
+	     "    buffer (collections.abc.Buffer): Any writable C-contiguous buffer, such as\n"
+	     "        a bytearray, a memoryview or a NumPy array. Its bytes are filled\n"
+	     "        whatever the type of its items.\n"
+	     "\n"
+	     "Raises:\n"
+	     "    TypeError: buffer is read-only, not contiguous, or not a buffer.\n"
+	     "    OSError: The kernel's getrandom failed; errno says how, and the buffer\n"
+	     "        holds no part of a result.");
 
 /* Why GetBuffer refused: what makes no buffer, or none to write to, is a TypeError here; anything
  * else (a closed mmap, say) is the object's own word. */

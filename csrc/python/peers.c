@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "../vdso.h"
+#include "slots.h"
 
 static vdso_getrandom_fn *kernel_getrandom;
 static struct vdso_params params;
@@ -92,44 +93,27 @@ static PyObject *vdso_available(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED
 }
 
 static PyMethodDef methods[] = {
-	{"vdso_bytes", vdso_bytes, METH_O,
-	 "vdso_bytes(size, /)\n--\n\nReturn size bytes from the kernel's vDSO getrandom."},
-	{"vdso_bytes_into", vdso_bytes_into, METH_O,
-	 "vdso_bytes_into(buffer, /)\n--\n\nFill buffer from the kernel's vDSO getrandom."},
-	{"vdso_available", vdso_available, METH_NOARGS,
-	 "vdso_available()\n--\n\nReturn whether this kernel has a vDSO getrandom."},
-	{NULL, NULL, 0, NULL},
+	{ "vdso_bytes", vdso_bytes, METH_O,
+	  "vdso_bytes(size, /)\n--\n\nReturn size bytes from the kernel's vDSO getrandom." },
+	{ "vdso_bytes_into", vdso_bytes_into, METH_O,
+	  "vdso_bytes_into(buffer, /)\n--\n\nFill buffer from the kernel's vDSO getrandom." },
+	{ "vdso_available", vdso_available, METH_NOARGS,
+	  "vdso_available()\n--\n\nReturn whether this kernel has a vDSO getrandom." },
+	{ NULL, NULL, 0, NULL },
 };
-
-/* The headers of 3.11's stable ABI do not name these slots: later interpreters go by number. */
-enum {
-	SLOT_MULTIPLE_INTERPRETERS = 3, // 3.12
-	SLOT_GIL = 4,                   // 3.13
-};
-#define PER_INTERPRETER_GIL ((void *)2)
-#define GIL_NOT_USED ((void *)1)
-
-static PyModuleDef_Slot slots[3];
 
 static struct PyModuleDef module = {
 	PyModuleDef_HEAD_INIT,
 	.m_name = "vgetrandom._peers",
 	.m_doc = "The kernel's vDSO getrandom, called directly: a peer for the benchmark.",
 	.m_methods = methods,
-	.m_slots = slots,
 };
 
 PyMODINIT_FUNC PyInit__peers(void)
 {
-	PyModuleDef_Slot *slot = slots;
-
 	/* Another interpreter of this process may already be drawing: leave what it found. */
 	if (!kernel_getrandom)
 		kernel_getrandom = vdso_getrandom(&params);
-	/* An unknown slot is an error, so each is offered only where it is known. */
-	if (Py_Version >= 0x030C0000)
-		*slot++ = (PyModuleDef_Slot){SLOT_MULTIPLE_INTERPRETERS, PER_INTERPRETER_GIL};
-	if (Py_Version >= 0x030D0000)
-		*slot++ = (PyModuleDef_Slot){SLOT_GIL, GIL_NOT_USED};
+	module.m_slots = slots_for_this_python();
 	return PyModuleDef_Init(&module);
 }

@@ -6,10 +6,10 @@
 
 enum {
 	SLOT_MULTIPLE_INTERPRETERS = 3, /* Py_mod_multiple_interpreters, 3.12 */
-	SLOT_GIL = 4,			/* Py_mod_gil, 3.13 */
+	SLOT_GIL = 4,                   /* Py_mod_gil, 3.13 */
 };
 #define PER_INTERPRETER_GIL_SUPPORTED ((void *)2)
-#define GIL_NOT_USED		      ((void *)1)
+#define GIL_NOT_USED ((void *)1)
 
 /* An interpreter refuses a slot that it does not know, so this is settled at run time. */
 static PyModuleDef_Slot *slots_for_this_python(void)

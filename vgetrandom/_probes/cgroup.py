@@ -44,7 +44,7 @@ def memory_group(limit: int) -> Iterator[Group]:
 
 
 def _make_group() -> Group:
-    """Make the group below the nearest one of ours that hands memory control on. Changes no other group."""
+    """Make the group below the nearest of ours that hands memory control on; change no other."""
     reasons = []
     own = {
         controllers: path
@@ -101,7 +101,8 @@ def pressure() -> tuple[bool, str]:
         return False, "the process in the memory cgroup was killed"
     lost, before, *survived = (int(word) for word in answer.split())
     intact = survived == [8 * MIB // PAGE, 40 * MIB // PAGE]
-    text = f"{lost} of {before} droppable pages dropped, ordinary memory {'intact' if intact else 'lost'}"
+    state = "intact" if intact else "lost"
+    text = f"{lost} of {before} droppable pages dropped, ordinary memory {state}"
     return intact and lost > 0, text
 
 
@@ -124,4 +125,5 @@ def charge() -> tuple[bool, str]:
         return False, "the process in the memory cgroup was killed"
     full, after, _ = (int(word) for word in answer.split())
     ok = full > 12 * MIB and after < 4 * MIB
-    return ok, f"16 MiB written: {full / MIB:.1f} MiB charged; after the drop: {after / MIB:.1f} MiB"
+    text = f"16 MiB written: {full / MIB:.1f} MiB charged; after the drop: {after / MIB:.1f} MiB"
+    return ok, text

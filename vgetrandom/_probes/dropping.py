@@ -6,7 +6,6 @@ import mmap
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vgetrandom._probes.memory import (
     PAGE,
@@ -15,48 +14,43 @@ from vgetrandom._probes.memory import (
     dropped,
     ffi,
     fill,
-    in_child,
-    kept,
     kilobytes,
     libc,
     ordinary,
     smaps,
     strerror,
+    wiped_in_child,
 )
 from vgetrandom._probes.prober import NotHere, probe
 from vgetrandom.droppable import MAP_DROPPABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MREMAP_MAYMOVE = 1
 MREMAP_FIXED = 2
 
 
-def wiped_in_child(fork: Callable[[], int]) -> tuple[bool, str]:
-    """Whether the child of `fork` reads zeros while the parent keeps its data."""
-    memory = droppable(8 * PAGE)
-    fill(memory)
-    seen = in_child(lambda: str(kept(memory)), fork)
-    mine = kept(memory)
-    return seen == "0" and mine == 8, f"child reads data in {seen or '?'} of 8 pages, parent in {mine}"
-
-
 @probe("fork()", "the child reads zeros, the parent keeps its data")
 def fork() -> tuple[bool, str]:
-    return wiped_in_child(os.fork)
+    memory = droppable(8 * PAGE)
+    fill(memory)
+    return wiped_in_child(memory)
 
 
 @probe("raw clone()", "the child reads zeros, the parent keeps its data")
 def clone() -> tuple[bool, str]:
-    number = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220}.get(os.uname().machine)
+    number = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220}.get(
+        os.uname().machine
+    )
     if number is None:
         raise NotHere(f"the number of clone() on {os.uname().machine} is not known here")
     # Only a signal number as flags: a plain fork which libc's fork handlers do not see.
     none = ffi.cast("long", 0)
-    return wiped_in_child(
-        lambda: int(libc.syscall(number, ffi.cast("long", signal.SIGCHLD), none, none, none, none))
-    )
+    memory = droppable(8 * PAGE)
+    fill(memory)
+
+    def fork() -> int:
+        return int(libc.syscall(number, ffi.cast("long", signal.SIGCHLD), none, none, none, none))
+
+    return wiped_in_child(memory, fork)
 
 
 @probe("MADV_PAGEOUT", "drops dirty pages without swap")

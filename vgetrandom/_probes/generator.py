@@ -1,4 +1,4 @@
-"""What else the kernel gives a generator in user space, and what there is without droppable memory."""
+"""What the kernel's own generator offers, and what there is without droppable memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import struct
 from pathlib import Path
 
-from vgetrandom._probes.memory import PAGE, ffi, fill, in_child, kept, libc, ordinary, strerror
+from vgetrandom._probes.memory import PAGE, ffi, fill, libc, ordinary, strerror, wiped_in_child
 from vgetrandom._probes.prober import NotHere, probe
 from vgetrandom.droppable import MAP_DROPPABLE
 
@@ -31,7 +31,8 @@ def vdso_symbol(*names: str) -> int:
         return 0
     (sections,) = struct.unpack_from("Q", image, 40)
     entry_size, count = struct.unpack_from("HH", image, 58)
-    headers = [struct.unpack_from("IIQQQQIIQQ", image, sections + i * entry_size) for i in range(count)]
+    starts = range(sections, sections + count * entry_size, entry_size)
+    headers = [struct.unpack_from("IIQQQQIIQQ", image, at) for at in starts]
     for _, kind, _, _, offset, size, link, *_ in headers:
         if kind != SHT_DYNSYM:
             continue
@@ -67,7 +68,7 @@ def watch() -> tuple[bool, str]:
     vgetrandom.random_bytes(16)
     seen = str(vgetrandom.info().watch)
     if seen == "none":
-        raise NotHere("not found: unserved bytes outlive a reseed, at most one batch for each thread")
+        raise NotHere("not found: at most one unserved batch per thread outlives a reseed")
     return True, f"watched ({seen})"
 
 
@@ -79,6 +80,4 @@ def wipe_on_fork() -> tuple[bool, str]:
         memory.madvise(MADV_WIPEONFORK)
     except OSError as error:
         raise NotHere(f"refused: {strerror(error.errno or 0)} (it came with Linux 4.14)") from None
-    seen = in_child(lambda: str(kept(memory)))
-    mine = kept(memory)
-    return seen == "0" and mine == 8, f"child reads data in {seen or '?'} of 8 pages, parent in {mine}"
+    return wiped_in_child(memory)

@@ -52,11 +52,20 @@ def refused(flags: int, descriptor: int = -1) -> tuple[bool, str]:
         raise NotHere(f"not tried: the flags' values on {os.uname().machine} are not known here")
     droppable(PAGE)
     # Through libc: mmap.mmap adds MAP_ANONYMOUS of its own.
-    got = libc.mmap(ffi.NULL, 2 * MIB, mmap.PROT_READ | mmap.PROT_WRITE, MAP_DROPPABLE | flags, descriptor, 0)
+    got = libc.mmap(
+        ffi.NULL, 2 * MIB, mmap.PROT_READ | mmap.PROT_WRITE, MAP_DROPPABLE | flags, descriptor, 0
+    )
     number = ffi.errno
     if int(ffi.cast("intptr_t", got)) != -1:
         return False, "accepted"
+    _raise_if_limited(number)
     return number == errno.EINVAL, strerror(number)
+
+
+def _raise_if_limited(number: int, *more: int) -> None:
+    """Tell a refusal by RLIMIT_MEMLOCK, or by a sandbox, from an answer about the memory."""
+    if number in (errno.EPERM, errno.EAGAIN, *more):
+        raise NotHere(f"not tried: {strerror(number)}, from RLIMIT_MEMLOCK or a sandbox")
 
 
 def _enter_refused(name: str, flags: int) -> None:
@@ -107,7 +116,9 @@ def lock() -> tuple[bool, str]:
     memory = droppable(8 * PAGE)
     fill(memory)
     if libc.mlock(ffi.cast("void *", address(memory)), len(memory)):
-        return False, strerror(ffi.errno)
+        number = ffi.errno
+        _raise_if_limited(number, errno.ENOMEM)
+        return False, strerror(number)
     locked = kilobytes(smaps(memory)["Locked"])
     ok, text = dropped(memory)
     return ok and not locked, f"succeeds, Locked {locked} kB, {text}"
@@ -121,16 +132,20 @@ def lock_all() -> tuple[bool, str]:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
     if libc.mlockall(MCL_FUTURE):
-        raise NotHere(f"mlockall() is refused here: {strerror(ffi.errno)}")
-    control = ordinary(8 * PAGE)
+        raise NotHere(f"not tried: mlockall() is refused here, {strerror(ffi.errno)}")
+    try:
+        control, memory = ordinary(8 * PAGE), droppable(8 * PAGE)
+    except OSError as error:
+        reason = f"not tried: RLIMIT_MEMLOCK is too low, {strerror(error.errno or 0)}"
+        raise NotHere(reason) from None
     if "lo" not in smaps(control)["VmFlags"].split():
         return False, "mlockall() did not even lock ordinary memory"
-    memory = droppable(8 * PAGE)
     fill(memory)
     fields = smaps(memory)
-    locked = "lo" in fields["VmFlags"].split()
+    if "lo" in fields["VmFlags"].split():
+        return False, f"marked locked, Locked {fields['Locked']}"
     ok, text = dropped(memory)
-    return ok and not locked, f"{'' if locked else 'not '}marked locked, Locked {fields['Locked']}, {text}"
+    return ok, f"not marked locked, Locked {fields['Locked']}, {text}"
 
 
 @probe("strict overcommit", "nothing is charged")

@@ -133,3 +133,12 @@ def in_child(work: Callable[[], str], fork: Callable[[], int] = os.fork) -> str:
     if text.startswith("!"):
         raise NotHere(f"not tried: {text[1:]}")
     return text
+
+
+def wiped_in_child(memory: mmap.mmap, fork: Callable[[], int] = os.fork) -> tuple[bool, str]:
+    """Whether a child reads zeros from filled memory while its parent keeps the data."""
+    pages = len(memory) // PAGE
+    seen = in_child(lambda: str(kept(memory)), fork)
+    mine = kept(memory)
+    text = f"child reads data in {seen or '?'} of {pages} pages, parent in {mine}"
+    return seen == "0" and mine == pages, text

@@ -57,8 +57,8 @@ PROBES: list[Probe] = []
 def probe(name: str, expected: str) -> Callable[[Finding], Finding]:
     """Enter a function into the table of probes.
 
-    The function returns whether the kernel does as documented, and what was seen. It raises NotHere where
-    the kernel has no such thing, or where it cannot or must not be tried.
+    The function returns whether the kernel does as documented, and what was seen. It raises NotHere
+    where the kernel has no such thing, or where it cannot or must not be tried.
 
     Args:
         name: of the row.
@@ -94,13 +94,16 @@ def run_one(probe: Probe, timeout: float = TIMEOUT) -> Row:
     answer, ended = b"", False
     try:
         deadline = time.monotonic() + timeout
-        while not ended and select.select([readable], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        while not ended:
+            left = max(0.0, deadline - time.monotonic())
+            if not select.select([readable], [], [], left)[0]:
+                break
             more = os.read(readable, 65536)
             answer += more
             ended = not more
     finally:
-        # Also on Ctrl-C: the probe removes its swap file or cgroup before it goes, and takes its own
-        # children with it.
+        # Also on Ctrl-C: the probe removes its swap file or cgroup before it goes, and takes its
+        # own children with it.
         if not ended:
             os.kill(pid, signal.SIGTERM)
             select.select([readable], [], [], GRACE)
@@ -109,11 +112,11 @@ def run_one(probe: Probe, timeout: float = TIMEOUT) -> Row:
             os.killpg(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
     if not ended:
-        return Row(probe.name, probe.expected, f"the probe did not end within {timeout:g} s", ok=False)
+        answer = json.dumps([False, f"the probe did not end within {timeout:g} s"]).encode()
     try:
         ok, observed = json.loads(answer)
     except ValueError:
-        return Row(probe.name, probe.expected, f"the probe crashed ({_ending(status)})", ok=False)
+        ok, observed = False, f"the probe crashed ({_ending(status)})"
     return Row(probe.name, probe.expected, observed, ok)
 
 
@@ -128,8 +131,8 @@ def _be_the_child(probe: Probe, answer: int) -> NoReturn:
             ok, observed = probe.run()
         except NotHere as reason:
             ok, observed = None, str(reason)
-        except (FileNotFoundError, PermissionError) as error:
-            ok, observed = None, f"not tried: {error}"
+        except (FileNotFoundError, PermissionError, MemoryError) as error:
+            ok, observed = None, f"not tried: {error!r}"
         except Exception as error:  # noqa: BLE001  # whatever it is, the row says it
             ok, observed = False, f"the probe failed: {error!r}"
         os.write(answer, json.dumps([ok, observed]).encode())

@@ -5,13 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import struct
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vgetrandom._probes.memory import MIB, PAGE, droppable, ffi, kilobytes, libc, ordinary, smaps, strerror
+from vgetrandom._probes.memory import (
+    MIB,
+    PAGE,
+    droppable,
+    ffi,
+    kilobytes,
+    libc,
+    ordinary,
+    smaps,
+    strerror,
+)
 from vgetrandom._probes.prober import NotHere, probe
 from vgetrandom.droppable import MADV_PAGEOUT
 
@@ -36,12 +47,12 @@ def inverted(seed: bytes) -> bytes:
 
 @contextlib.contextmanager
 def swap_file() -> Iterator[Path | None]:
-    """Swap to put pages into: what the machine has already (None), or a file of our own for a moment."""
+    """Swap for pages to go to: the machine's (None), or a file of our own for a moment."""
     if len(Path("/proc/swaps").read_text().splitlines()) > 1:
         yield None
         return
     if not thorough or os.geteuid():
-        raise NotHere("not tried: no swap here, and a swap file of our own takes root and --thorough")
+        raise NotHere("not tried: no swap here, and to make some takes root and --thorough")
     pages = 32 * MIB // PAGE
     header = bytearray(PAGE)
     struct.pack_into("=II", header, 1024, 1, pages - 1)  # version, last page
@@ -88,7 +99,7 @@ def swap() -> tuple[bool, str]:
         if path is not None:
             raw = path.read_bytes()
             found = [raw.count(inverted(seed)) for seed in seeds]
-            text += f"; in the swap file {found[0]} of its pages, {found[1]} of {pages} ordinary ones"
+            text += f"; pages in the swap file: {found[0]}, ordinary {found[1]} of {pages}"
             ok = ok and not found[0]
         return ok, text
 
@@ -98,7 +109,7 @@ def core_dump() -> tuple[bool, str]:
     droppable(PAGE)
     pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
     if not pattern or pattern[0] in "|/@" or "/" in pattern:
-        raise NotHere(f"not tried: core_pattern {pattern!r} does not write to the current directory")
+        raise NotHere(f"not tried: core_pattern {pattern!r} does not name a plain file")
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     if hard != resource.RLIM_INFINITY:
         raise NotHere(f"not tried: core dumps are limited to {hard} bytes")
@@ -112,6 +123,7 @@ def core_dump() -> tuple[bool, str]:
                 memory, control = droppable(PAGE), ordinary(PAGE)
                 secret_into(memory, 0, seeds[0])
                 secret_into(control, 0, seeds[1])
+                signal.signal(signal.SIGABRT, signal.SIG_DFL)  # no last words from faulthandler
             finally:
                 os.abort()
         _, status = os.waitpid(pid, 0)
@@ -123,4 +135,5 @@ def core_dump() -> tuple[bool, str]:
     if not found[1]:
         raise NotHere("ordinary memory is not in the core dump either")
     presence = "in it too" if found[0] else "not in it"
-    return not found[0], f"{len(raw) >> 10} KiB written: ordinary memory is in it, droppable is {presence}"
+    text = f"{len(raw) >> 10} KiB written: ordinary memory is in it, droppable is {presence}"
+    return not found[0], text

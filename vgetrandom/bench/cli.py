@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import math
 import shlex
 import subprocess
@@ -16,7 +16,7 @@ from .groups import GROUPS, MAX_SIZE
 from .measure import NORMAL, QUICK, RIGOROUS, Effort, Result, Run, Step
 from .table import Table, markdown, show
 
-OK, SLOWER, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def _size(text: str) -> int:
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `vgetrandom bench`.
 
     Args:
-        parser: The subcommand's parser.
+        parser (argparse.ArgumentParser): The subcommand's parser.
     """
     effort = parser.add_mutually_exclusive_group()
     effort.add_argument(
@@ -114,8 +114,11 @@ def _check(args: argparse.Namespace) -> compare.Old | None:
     if args.plot:
         if not set(plot.GROUPS) & set(args.groups):
             raise _UsageError(f"--plot needs one of the groups {', '.join(plot.GROUPS)}")
-        if not importlib.util.find_spec("matplotlib"):
-            raise _UsageError("--plot needs matplotlib: pip install 'vgetrandom[plot]'")
+        try:
+            importlib.import_module("matplotlib")
+        except ImportError:
+            message = "--plot needs matplotlib: pip install 'vgetrandom[bench]'"
+            raise _UsageError(message) from None
     for path in filter(None, (args.json, args.csv, args.plot)):
         _check_writable(path)
     if not args.compare:
@@ -161,7 +164,7 @@ def _measure(steps: list[Step], effort: Effort, run: Run) -> int:
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         _progress_line("")
         print(f"vgetrandom bench: stopped: {error}", file=sys.stderr)
-        return SLOWER
+        return FAILED
     _progress_line("")
     return OK
 
@@ -182,6 +185,15 @@ def _print(tables: list[Table], header: list[tuple[str, str]], *, as_markdown: b
         show(table)
 
 
+def _write(args: argparse.Namespace, header: dict[str, Any], results: list[Result]) -> None:
+    if args.json:
+        report.write_json(args.json, header, results)
+    if args.csv:
+        report.write_csv(args.csv, results)
+    if args.plot and results:
+        plot.draw(args.plot, header, report.document(header, results)["results"])
+
+
 def _report_changes(
     old: compare.Old, results: list[Result], header: dict[str, Any], fail_above: float | None
 ) -> int:
@@ -196,17 +208,17 @@ def _report_changes(
     slower = {key: change for key, change in changes.items() if change > fail_above}
     for key, change in slower.items():
         print(f"slower: {key.group} {key.size} {key.name} {change:+.1f} %", file=sys.stderr)
-    return SLOWER if slower else OK
+    return FAILED if slower else OK
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the benchmark.
 
     Args:
-        args: What `add_arguments` parsed.
+        args (argparse.Namespace): What `add_arguments` parsed.
 
     Returns:
-        The exit status: 0, 1 where a row got slower than allowed (or measuring failed), 2 for
+        int: The exit status: 0, 1 where a row got slower than allowed (or measuring failed), 2 for
         bad usage, 130 after Ctrl-C.
     """
     try:
@@ -219,10 +231,6 @@ def run(args: argparse.Namespace) -> int:
     status = _measure(measure.plan(args.groups, args.sizes, args.effort), args.effort, done)
     results = done.results()
     header |= {"command": _command(args), "complete": status == OK, "absent": done.absent}
-    if args.json:
-        report.write_json(args.json, header, results)
-    if args.csv:
-        report.write_csv(args.csv, results)
     tables = report.tables(results)
     if old:
         tables.append(compare.table(old, results))
@@ -230,8 +238,11 @@ def run(args: argparse.Namespace) -> int:
     noisy = measure.too_noisy(results)
     if noisy:
         print("warning: too noisy to tell apart:", *noisy, sep="\n  ", file=sys.stderr)
-    if args.plot and results:
-        plot.draw(args.plot, header, report.document(header, results)["results"])
+    try:
+        _write(args, header, results)
+    except OSError as error:
+        print(f"vgetrandom bench: error: {error}", file=sys.stderr)
+        status = status or FAILED
     if old and status == OK:
         status = _report_changes(old, results, header, args.fail_above)
     return status

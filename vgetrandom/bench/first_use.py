@@ -31,7 +31,7 @@ def print_first_draw(name: str, size: int) -> None:
     print(_once(call))
 
 
-def in_fresh_process(draw: Draw, seconds: float) -> Sampler:
+def in_fresh_process(draw: Draw, _seconds: float) -> Sampler:
     """A new interpreter, its imports done."""
 
     def sample() -> dict[str, float]:
@@ -42,7 +42,7 @@ def in_fresh_process(draw: Draw, seconds: float) -> Sampler:
     return sample
 
 
-def in_fresh_thread(draw: Draw, seconds: float) -> Sampler:
+def in_fresh_thread(draw: Draw, _seconds: float) -> Sampler:
     """A new thread, its start not counted."""
 
     def sample() -> dict[str, float]:
@@ -55,7 +55,7 @@ def in_fresh_thread(draw: Draw, seconds: float) -> Sampler:
     return sample
 
 
-def after_fork(draw: Draw, seconds: float) -> Sampler:
+def after_fork(draw: Draw, _seconds: float) -> Sampler:
     """A forked child whose parent had drawn."""
 
     def sample() -> dict[str, float]:
@@ -85,7 +85,7 @@ def _droppable() -> Iterator[tuple[int, int]]:
         yield start, end - start
 
 
-def after_drop(draw: Draw, seconds: float) -> Sampler:
+def after_drop(draw: Draw, _seconds: float) -> Sampler:
     """Every droppable page of the process dropped, as the kernel may do when memory is short."""
     dont_need = 4
     madvise = ctypes.CDLL(None).madvise
@@ -103,12 +103,12 @@ def after_drop(draw: Draw, seconds: float) -> Sampler:
     return sample
 
 
-def after_kernel_reseed(draw: Draw, seconds: float) -> Sampler:
+def after_kernel_reseed(draw: Draw, _seconds: float) -> Sampler:
     """The kernel's generator reseeded, as it is once a minute; asking for it takes privilege."""
     rnd_reseed_crng = 0x5207
 
     def reseed() -> None:
-        with open("/dev/urandom", "rb") as device:
+        with Path("/dev/urandom").open("rb") as device:
             fcntl.ioctl(device, rnd_reseed_crng)
 
     def sample() -> dict[str, float]:

@@ -55,17 +55,17 @@ def draw(path: Path, machine: dict[str, Any], results: list[dict[str, Any]]) -> 
         ImportError: matplotlib is not installed.
         OSError: The file cannot be written.
     """
-    import matplotlib
+    import matplotlib as mpl
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     group, lines = _lines(results)
     base = lines.get(BASELINE, {})
     # The same run gives the same file.
-    with matplotlib.rc_context({"svg.hashsalt": "vgetrandom", "font.size": 9}):
-        figure, axes = pyplot.subplots(1, 3, figsize=(13, 5.2), layout="constrained")
+    with mpl.rc_context({"svg.hashsalt": "vgetrandom", "font.size": 9}):
+        figure, axes = plt.subplots(1, 3, figsize=(13, 5.2), layout="constrained")
         for number, (name, times) in enumerate(lines.items()):
             style: dict[str, Any] = {
                 "label": name,
@@ -99,4 +99,4 @@ def draw(path: Path, machine: dict[str, Any], results: list[dict[str, Any]]) -> 
         )
         metadata = {"Date": None, "Identifier": digest(results)} if path.suffix == ".svg" else {}
         figure.savefig(path, metadata=metadata, dpi=160)
-        pyplot.close(figure)
+        plt.close(figure)

@@ -113,7 +113,7 @@ def distribution(draw: Draw, seconds: float) -> Sampler:
     return sample
 
 
-def at_refill(draw: Draw, seconds: float) -> Sampler | None:
+def at_refill(draw: Draw, _seconds: float) -> Sampler | None:
     """The median of the calls that refilled the batch, as the peer's own counter tells them."""
     if not draw.peer.refills:
         return None

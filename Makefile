@@ -1,0 +1,39 @@
+# Everything happens in a virtual environment of this directory; pip's build isolation brings the
+# build requirements.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: bench test lint format clean
+
+bench: $(VENV)/installed-bench
+	$(BIN)/vgetrandom bench --quick $(ARGS)
+
+test: $(VENV)/installed-test
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
+
+format: $(VENV)/installed-lint
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(C_FILES)
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+SOURCES = $(shell git ls-files csrc vgetrandom) CMakeLists.txt pyproject.toml
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { \
+	  echo 'This Python has no venv module: on Debian, apt-get install python3-venv' >&2; exit 1; }
+
+# One installation with the extras of one purpose, renewed when the sources change.
+$(VENV)/installed-%: $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[$*]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,152 @@
+#include "hooks.h"
+
+#include "../../csrc/chacha20.h"
+#include "../../csrc/draw.h"
+#include "../../csrc/states.h"
+#include "../../csrc/vmclock.h"
+#include "../../csrc/watch.h"
+
+#include <string.h>
+
+void *hook_state(void)
+{
+	return self.slot ? self.slot->state : NULL;
+}
+
+void hook_layout(struct hook_layout *layout)
+{
+	*layout = (struct hook_layout){
+		.generation = offsetof(struct state, generation),
+		.vm_generation = offsetof(struct state, vm_generation),
+		.available = offsetof(struct state, available),
+		.vdso_refills = offsetof(struct state, vdso_refills),
+		.fresh = offsetof(struct state, fresh),
+		.key = offsetof(struct state, key),
+		.batch = offsetof(struct state, batch),
+		.opaque = offsetof(struct state, opaque),
+		.state_bytes = sizeof(struct state),
+		.batch_bytes = BATCH_BYTES,
+		.keystream_bytes = KEYSTREAM_BYTES,
+		.opaque_bytes = OPAQUE_BYTES,
+		.inline_bytes = INLINE_BYTES,
+		.bulk_bytes = BULK_BYTES,
+		.bulk_min_bytes = BULK_MIN_BYTES,
+		.bulk_grain_bytes = BULK_GRAIN_BYTES,
+		.max_vdso_refills = VDSO_REFILLS,
+	};
+}
+
+const char *hook_chacha20_name(int i)
+{
+	return chacha20_all[i] ? chacha20_all[i]->name : NULL;
+}
+
+bool hook_chacha20_supported(int i)
+{
+	return chacha20_all[i]->supported();
+}
+
+void hook_chacha20_keystream(int i, uint8_t *out, size_t blocks, const uint8_t *key,
+			     uint64_t counter)
+{
+	chacha20_all[i]->keystream(out, blocks, key, counter);
+}
+
+#if defined(__x86_64__)
+
+#define STACK_BYTES   8192
+#define GENERAL_BYTES 128
+#define XSAVE_BYTES   8192
+
+/* The general registers into AREA, the rest 128 bytes further on. It keeps to the registers that
+ * the called function must preserve. */
+void call_and_capture(uint8_t *out, size_t blocks, const uint8_t *key, uint64_t counter,
+		      chacha20_fn *keystream, uint8_t *area);
+__asm__(".text\n"
+	"call_and_capture:\n"
+	"	pushq %rbx\n"
+	"	movq %r9, %rbx\n"
+	"	call *%r8\n"
+	"	movq %rax, (%rbx)\n"
+	"	movq %rcx, 8(%rbx)\n"
+	"	movq %rdx, 16(%rbx)\n"
+	"	movq %rsi, 24(%rbx)\n"
+	"	movq %rdi, 32(%rbx)\n"
+	"	movq %r8, 40(%rbx)\n"
+	"	movq %r9, 48(%rbx)\n"
+	"	movq %r10, 56(%rbx)\n"
+	"	movq %r11, 64(%rbx)\n"
+	"	movl $-1, %eax\n"
+	"	movl $-1, %edx\n"
+	"	xsave64 128(%rbx)\n"
+	"	popq %rbx\n"
+	"	ret\n");
+
+__attribute__((noinline)) static void copy_stack_below(uint8_t *to, size_t len)
+{
+	/* Through a volatile pointer: the compiler takes what is below for nothing. */
+	const volatile uint8_t *stack = (uint8_t *)__builtin_frame_address(0) - len;
+
+	for (size_t i = 0; i < len; i++)
+		to[i] = stack[i];
+}
+
+size_t hook_chacha20_remains(int i, uint8_t *out, size_t blocks, const uint8_t *key,
+			     uint64_t counter, uint8_t *left, size_t left_bytes)
+{
+	static _Alignas(64) _Thread_local uint8_t area[GENERAL_BYTES + XSAVE_BYTES];
+
+	if (left_bytes < sizeof(area) + STACK_BYTES || !__builtin_cpu_supports("avx"))
+		return 0;
+	memset(area, 0, sizeof(area));
+	call_and_capture(out, blocks, key, counter, chacha20_all[i]->keystream, area);
+	copy_stack_below(left, STACK_BYTES);
+	memcpy(left + STACK_BYTES, area, sizeof(area));
+	return STACK_BYTES + sizeof(area);
+}
+
+#else
+
+size_t hook_chacha20_remains(int i, uint8_t *out, size_t blocks, const uint8_t *key,
+			     uint64_t counter, uint8_t *left, size_t left_bytes)
+{
+	(void)left, (void)left_bytes;
+	hook_chacha20_keystream(i, out, blocks, key, counter);
+	return 0;
+}
+
+#endif
+
+bool hook_watch_looking(void)
+{
+	return watch_looking();
+}
+
+int hook_watch_find(const void *page, size_t page_bytes, const void *opaque, size_t opaque_bytes,
+		    size_t *at_page, size_t *at_opaque)
+{
+	watched_word *word = page;
+	int found = watch_find(page, page_bytes, opaque, opaque_bytes, &word, at_opaque);
+
+	*at_page = (size_t)((const uint8_t *)word - (const uint8_t *)page);
+	return found;
+}
+
+bool hook_watch_vmclock(const char *path)
+{
+	watched_word *word = vmclock_map(path);
+
+	if (word)
+		watch.vm = word;
+	return word != NULL;
+}
+
+void *hook_check_out(void)
+{
+	return state_check_out();
+}
+
+void hook_check_in(void *state)
+{
+	state_check_in(state);
+}

@@ -1,0 +1,47 @@
+/* What the tests see of the core's inside; in the test libraries only. tests/libraries.py reads
+ * the declarations from here. */
+#ifndef HOOKS_H
+#define HOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The calling thread's state, a page; NULL before its first draw. */
+void *hook_state(void);
+
+/* Where a state keeps what, in bytes from its start; and the sizes that decide what happens. */
+struct hook_layout {
+	size_t generation, vm_generation, available, vdso_refills, fresh, key, batch, opaque;
+	size_t state_bytes, batch_bytes, keystream_bytes, opaque_bytes;
+	size_t inline_bytes, bulk_bytes, bulk_min_bytes, bulk_grain_bytes;
+	size_t max_vdso_refills;
+};
+void hook_layout(struct hook_layout *layout);
+
+/* Instruction sets, best first; NULL after the last. */
+const char *hook_chacha20_name(int i);
+bool hook_chacha20_supported(int i);
+void hook_chacha20_keystream(int i, uint8_t *out, size_t blocks, const uint8_t *key,
+			     uint64_t counter);
+
+/* The same, and what it leaves behind: the stack below the caller's frame and the registers that
+ * a function may change, with those of the vector unit as XSAVE writes them. Returns how many
+ * bytes of LEFT were used; 0 where this cannot be looked at. */
+size_t hook_chacha20_remains(int i, uint8_t *out, size_t blocks, const uint8_t *key,
+			     uint64_t counter, uint8_t *left, size_t left_bytes);
+
+/* Whether the watched word may yet be found, and how it is looked for in one page: the number of
+ * candidates, and where in the page and in the opaque state the last of them is. */
+bool hook_watch_looking(void);
+int hook_watch_find(const void *page, size_t page_bytes, const void *opaque, size_t opaque_bytes,
+		    size_t *at_page, size_t *at_opaque);
+
+/* The VM generation is watched in the file at PATH from now on; false where it is none. */
+bool hook_watch_vmclock(const char *path);
+
+/* Takes the calling thread's state out, as an interrupted draw leaves it, and puts it back. */
+void *hook_check_out(void);
+void hook_check_in(void *state);
+
+#endif

@@ -1,0 +1,455 @@
+/* Runs one draw over and over and injects faults at given instructions of it.
+ *
+ *     inject LIBRARY LEN FOLLOWING,FOLLOWING [PREPARATION,...]
+ *
+ * LIBRARY is the core over the scripted kernel. Of the draw of LEN bytes, which comes after the
+ * preparatory ones, the instructions are written to standard output first. Then each line of
+ * standard input is a run,
+ *
+ *     AT FAULT [GAP FAULT]
+ *
+ * with one fault before instruction AT, and perhaps a second one GAP instructions later, wherever
+ * that is. What happened follows on standard output; tests/faults/injector.py reads it.
+ */
+#define _GNU_SOURCE
+#include "stepping.h"
+#include "subject.h"
+
+#include "../../csrc/draw.h"
+
+#include <dlfcn.h>
+#include <err.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
+#define MAX_INSTRUCTIONS (4 * 1024 * 1024)
+#define MAX_FAULTS	 2
+#define FIRST_GENERATION 1000
+
+/* A page may resist while something else refers to it. */
+#define DROP_ATTEMPTS 50
+
+/* How many single steps to prefer to stopping at a place one more time: about the same cost. */
+#define STEPS_BACK 200
+
+enum outcome { NOT_REACHED, DONE, PAGE_WRITTEN, NOTHING_THERE };
+
+struct instruction {
+	uint64_t pc;
+	uint32_t arrivals; /* how often it was come to so far, repetitions of itself apart */
+	uint32_t touched;  /* by it; bits as in struct stop */
+};
+
+struct fault {
+	uint32_t kind; /* a letter, see inject() */
+	uint32_t outcome;
+	uint64_t calls; /* of the scripted kernel before */
+	/* Bit N: draw N touched it afterwards, while it was traced. */
+	uint64_t generation_touched, word_touched;
+};
+
+struct result {
+	uint32_t seed, faults;
+	int32_t status;
+	uint32_t records, log;
+	uint32_t drop_attempts;
+	uint64_t first_keys, failures, used;
+	struct fault fault[MAX_FAULTS];
+};
+
+static struct core core;
+static struct plan plan;
+static struct observed *observed;
+static struct instruction *trace;
+static size_t instructions;
+static size_t page_bytes;
+static const void *library_base;
+
+/* ---- one subject ---- */
+
+static pid_t start(uint64_t seed)
+{
+	struct script *script = core.script();
+
+	script->seed = seed;
+	script->calls = script->getrandom_calls = 0;
+	core.reseed_kernel(FIRST_GENERATION);
+	observed->first_keys = observed->failures = observed->used = 0;
+	observed->records = 0;
+	fflush(NULL);
+	pid_t pid = fork();
+
+	if (pid < 0)
+		err(2, "fork");
+	if (pid == 0) {
+		stepping_accept();
+		subject_run(&core, &plan, observed);
+	}
+	if (!stepping_begin(pid))
+		errx(2, "the subject cannot be traced");
+	if (!stepping_continue(pid, 0).breakpoint)
+		errx(2, "the subject did not come to its draw");
+	return pid;
+}
+
+static int finish(pid_t pid, struct stop stop)
+{
+	if (!stop.ended) {
+		stepping_end(pid);
+		if (waitpid(pid, &stop.status, 0) != pid)
+			err(2, "waitpid");
+	}
+	return stop.status;
+}
+
+/* ---- the trace ---- */
+
+
+static void step_through(const void *generation)
+{
+	struct stop stop;
+	pid_t pid = start(0);
+
+	instructions = 0;
+	stepping_watch(pid, (uintptr_t)core.draw, generation, &core.script()->vvar[0][80]);
+	do
+		stop = stepping_continue(pid, 0);
+	while (!stop.arrived && !stop.ended);
+	while (!stop.ended && !stop.breakpoint) {
+		if (instructions == MAX_INSTRUCTIONS)
+			errx(2, "more than %d instructions", MAX_INSTRUCTIONS);
+		trace[instructions++] = (struct instruction){ .pc = stepping_pc(pid) };
+		stop = stepping_step(pid, 0);
+		trace[instructions - 1].touched = stop.touched;
+	}
+	/* The draw has returned before the second breakpoint: not of interest any more. */
+	if (finish(pid, stop))
+		errx(2, "the subject failed without any fault");
+}
+
+struct seen {
+	uint64_t pc;
+	uint32_t arrivals;
+};
+
+static void count_arrivals(void)
+{
+	size_t size = 1;
+
+	while (size < 2 * instructions)
+		size *= 2;
+	struct seen *seen = calloc(size, sizeof(*seen));
+
+	if (!seen)
+		err(2, "calloc");
+	for (size_t i = 0; i < instructions; i++) {
+		size_t at = (trace[i].pc * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (size - 1);
+
+		while (seen[at].pc && seen[at].pc != trace[i].pc)
+			at = (at + 1) & (size - 1);
+		seen[at].pc = trace[i].pc;
+		/* A string instruction repeats itself: that is no arrival. */
+		if (i == 0 || trace[i - 1].pc != trace[i].pc)
+			seen[at].arrivals++;
+		trace[i].arrivals = seen[at].arrivals;
+	}
+	free(seen);
+}
+
+static void write_out(const void *data, size_t len)
+{
+	if (len && fwrite(data, len, 1, stdout) != 1)
+		err(2, "standard output");
+}
+
+static void tell_trace(void)
+{
+	const uint64_t sizes[] = { BATCH_BYTES, KEYSTREAM_BYTES, BULK_MIN_BYTES, BULK_GRAIN_BYTES,
+				   BULK_BYTES, instructions };
+
+	write_out(sizes, sizeof(sizes));
+	for (size_t i = 0; i < instructions; i++) {
+		Dl_info info;
+		bool ours = dladdr((void *)trace[i].pc, &info) && info.dli_fbase == library_base;
+		const uint64_t row[] = {
+			ours ? trace[i].pc - (uintptr_t)library_base : UINT64_MAX,
+			trace[i].pc,
+			trace[i].touched,
+		};
+
+		write_out(row, sizeof(row));
+	}
+	fflush(stdout);
+}
+
+/* ---- coming to an instruction ---- */
+
+/* The traced instruction before or at AT from which it is reached soonest. */
+static size_t best_anchor(size_t at)
+{
+	size_t best = at;
+	uint64_t best_cost = UINT64_MAX;
+
+	for (size_t back = 0; back <= at && back <= STEPS_BACK; back++) {
+		const struct instruction *anchor = &trace[at - back];
+		uint64_t cost = anchor->arrivals + back;
+
+		if (at > back && trace[at - back - 1].pc == anchor->pc)
+			continue;
+		if (cost < best_cost) {
+			best_cost = cost;
+			best = at - back;
+		}
+	}
+	return best;
+}
+
+static struct stop go_to(pid_t pid, size_t at)
+{
+	size_t anchor = best_anchor(at);
+	uint32_t arrivals = 0;
+	struct stop stop;
+
+	stepping_watch(pid, trace[anchor].pc, NULL, NULL);
+	do {
+		stop = stepping_continue(pid, 0);
+		if (stop.ended || stop.breakpoint)
+			errx(2, "instruction %zu was not reached", at);
+		arrivals += stop.arrived;
+	} while (arrivals < trace[anchor].arrivals);
+	stepping_watch(pid, 0, NULL, NULL);
+	for (; anchor < at; anchor++)
+		stop = stepping_step(pid, 0);
+	if (stepping_pc(pid) != trace[at].pc)
+		errx(2, "instruction %zu is not where it was", at);
+	return stop;
+}
+
+/* ---- faults ---- */
+
+static bool page_is_zero(pid_t pid, bool *there)
+{
+	static unsigned char page[65536];
+	struct iovec local = { page, page_bytes };
+	struct iovec remote = { (void *)observed->state, page_bytes };
+
+	*there = process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)page_bytes;
+	return *there && page[0] == 0 && memcmp(page, page + 1, page_bytes - 1) == 0;
+}
+
+static uint32_t drop(pid_t pid, uint32_t *attempts)
+{
+	static const unsigned char zeros[65536];
+	struct iovec remote = { (void *)observed->state, page_bytes };
+	struct iovec local = { (void *)zeros, page_bytes };
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	uint32_t outcome = PAGE_WRITTEN;
+	bool there;
+
+	page_is_zero(pid, &there);
+	if (!there)
+		outcome = NOTHING_THERE;
+	for (int i = 0; outcome == PAGE_WRITTEN && i < DROP_ATTEMPTS; i++) {
+		(*attempts)++;
+		syscall(SYS_process_madvise, pidfd, &remote, 1UL, MADV_PAGEOUT, 0U);
+		if (page_is_zero(pid, &there))
+			outcome = DONE;
+	}
+	if (outcome == PAGE_WRITTEN)
+		process_vm_writev(pid, &local, 1, &remote, 1, 0);
+	close(pidfd);
+	return outcome;
+}
+
+/* As another thread's vgetrandom_reseed() does. */
+static uint32_t request_reseed(pid_t pid)
+{
+	uint64_t generation = 1;
+	struct iovec local = { &generation, sizeof(generation) };
+	struct iovec remote = { (char *)observed->state + offsetof(struct state, generation),
+				sizeof(generation) };
+
+	return process_vm_writev(pid, &local, 1, &remote, 1, 0) > 0 ? DONE : NOTHING_THERE;
+}
+
+/* Returns the signal that is to be delivered, or 0 where the fault is done. */
+static int inject(pid_t pid, struct fault *fault, uint32_t *drop_attempts)
+{
+	fault->calls = core.script()->calls;
+	fault->outcome = DONE;
+	switch (fault->kind) {
+	case 'D':
+		fault->outcome = drop(pid, drop_attempts);
+		return 0;
+	case 'G':
+		core.reseed_kernel(core.script()->generation + 1);
+		return 0;
+	case 'R':
+		fault->outcome = request_reseed(pid);
+		return 0;
+	case 'S':
+		return SIGNAL_DRAW;
+	case 'F':
+		return SIGNAL_FORK;
+	case 'B':
+		return SIGNAL_FORK_DRAW;
+	default: /* '-': the draw as it is */
+		return 0;
+	}
+}
+
+/* Says of all faults so far which draw has touched what since. */
+static void note_touched(pid_t pid, struct result *result, struct stop stop)
+{
+	if (stop.ended || !stop.touched)
+		return;
+	long word = ptrace(PTRACE_PEEKDATA, pid, (void *)((uintptr_t)&draw_at_work & ~7UL), NULL);
+	uint32_t serial;
+
+	memcpy(&serial, (char *)&word + ((uintptr_t)&draw_at_work & 7), sizeof(serial));
+	for (uint32_t i = 0; i < result->faults; i++) {
+		if (stop.touched & 1u << WATCHED_GENERATION)
+			result->fault[i].generation_touched |= UINT64_C(1) << serial;
+		if (stop.touched & 1u << WATCHED_WORD)
+			result->fault[i].word_touched |= UINT64_C(1) << serial;
+	}
+}
+
+static void run(struct result *result, size_t at, const char *kinds, long gap)
+{
+	pid_t pid = start(result->seed);
+	const void *generation = (const char *)observed->state + offsetof(struct state, generation);
+	struct stop stop = go_to(pid, at);
+	int signal = 0;
+
+	stepping_watch(pid, 0, generation, &core.script()->vvar[0][80]);
+	for (; kinds[result->faults] && !stop.ended && !stop.breakpoint; result->faults++) {
+		if (result->faults > 0) {
+			for (long i = 0; i < gap && !stop.ended && !stop.breakpoint; i++) {
+				stop = stepping_step(pid, signal);
+				signal = 0;
+				note_touched(pid, result, stop);
+			}
+			if (stop.ended || stop.breakpoint)
+				break;
+		}
+		result->fault[result->faults].kind = (uint32_t)kinds[result->faults];
+		signal = inject(pid, &result->fault[result->faults], &result->drop_attempts);
+	}
+	while (!stop.ended && !stop.breakpoint) {
+		stop = stepping_continue(pid, signal);
+		signal = 0;
+		note_touched(pid, result, stop);
+	}
+	result->status = finish(pid, stop);
+}
+
+static void tell(struct result *result)
+{
+	struct script *script = core.script();
+
+	result->records = observed->records;
+	result->log = (uint32_t)script->calls;
+	result->first_keys = observed->first_keys;
+	result->failures = observed->failures;
+	result->used = observed->used;
+	if (result->log > SCRIPT_LOG_ENTRIES || result->records > MAX_RECORDS)
+		errx(2, "the log is full");
+	write_out(result, sizeof(*result));
+	write_out(observed->record, result->records * sizeof(observed->record[0]));
+	write_out(script->log, result->log * sizeof(script->log[0]));
+	write_out(observed->arena, result->used);
+	fflush(stdout);
+}
+
+/* ---- arguments ---- */
+
+static void *symbol(void *library, const char *name)
+{
+	void *address = dlsym(library, name);
+
+	if (!address)
+		errx(2, "%s", dlerror());
+	return address;
+}
+
+static void load(const char *path)
+{
+	void *library = dlopen(path, RTLD_NOW);
+	Dl_info info;
+
+	if (!library)
+		errx(2, "%s", dlerror());
+	core.draw = (ssize_t(*)(void *, size_t, unsigned int))symbol(library, "vgetrandom");
+	core.get_stats = (void (*)(struct vgetrandom_stats *))symbol(library, "vgetrandom_get_stats");
+	core.state = (void *(*)(void))symbol(library, "hook_state");
+	core.script = (struct script * (*)(void)) symbol(library, "script");
+	core.reseed_kernel = (void (*)(uint64_t))symbol(library, "script_reseed_kernel");
+	dladdr((void *)core.draw, &info);
+	library_base = info.dli_fbase;
+}
+
+static void parse_sizes(const char *text, size_t *sizes, int max)
+{
+	for (int i = 0; i < max && *text; i++) {
+		char *end;
+
+		sizes[i] = strtoul(text, &end, 10);
+		if (sizes[i] > MAX_BYTES)
+			errx(2, "at most %d bytes in one draw", MAX_BYTES);
+		text = *end ? end + 1 : end;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char line[128];
+
+	if (argc != 4 && argc != 5)
+		errx(2, "usage: inject LIBRARY LEN FOLLOWING,FOLLOWING [PREPARATION,...]");
+	load(argv[1]);
+	parse_sizes(argv[2], &plan.len, 1);
+	parse_sizes(argv[3], plan.following, 2);
+	if (argc == 5)
+		parse_sizes(argv[4], plan.preparation, MAX_PREPARATIONS);
+	page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	observed = mmap(NULL, sizeof(*observed), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	trace = calloc(MAX_INSTRUCTIONS, sizeof(*trace));
+	if (observed == MAP_FAILED || !trace)
+		err(2, "memory");
+	/* Twice: only after the first it is known where the state will be. */
+	pid_t pid = start(0);
+	if (finish(pid, (struct stop){ 0 }))
+		errx(2, "the subject failed without any fault");
+	step_through((const char *)observed->state + offsetof(struct state, generation));
+	count_arrivals();
+	tell_trace();
+	for (uint32_t seed = 1; fgets(line, sizeof(line), stdin); seed++) {
+		struct result result = { .seed = seed };
+		char kinds[3] = { 0 };
+		size_t at;
+		long gap = 0;
+		int read = sscanf(line, "%zu %c %ld %c", &at, &kinds[0], &gap, &kinds[1]);
+
+		if ((read != 2 && read != 4) || at >= instructions)
+			errx(2, "not a run: %s", line);
+		run(&result, at, kinds, gap);
+		tell(&result);
+	}
+	return 0;
+}

@@ -1,0 +1,110 @@
+#define _GNU_SOURCE
+#include "stepping.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if !defined(__x86_64__)
+#error "debug registers are those of x86-64"
+#endif
+
+#define DEBUG_REGISTER(i) ((void *)(offsetof(struct user, u_debugreg) + (i) * 8))
+
+/* In debug register 7, for register i: enabled, and what it stops for. */
+#define ENABLED(i)   (UINT64_C(1) << (2 * (i)))
+#define ACCESS_8(i)  (UINT64_C(0xb) << (16 + 4 * (i)))
+#define EXECUTION(i) (UINT64_C(0) << (16 + 4 * (i)))
+
+/* In debug register 6. */
+#define SINGLE_STEP (UINT64_C(1) << 14)
+
+void stepping_accept(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+}
+
+bool stepping_begin(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) &&
+	       WSTOPSIG(status) == SIGSTOP;
+}
+
+static struct stop wait_for(pid_t pid, int request, int signal)
+{
+	struct stop stop = { 0 };
+	siginfo_t info;
+
+	for (;;) {
+		ptrace(request, pid, NULL, (void *)(intptr_t)signal);
+		if (waitpid(pid, &stop.status, 0) != pid || !WIFSTOPPED(stop.status)) {
+			stop.ended = true;
+			return stop;
+		}
+		signal = WSTOPSIG(stop.status);
+		if (signal == SIGTRAP)
+			break;
+		/* That a child of the subject ended is no news. */
+		if (signal == SIGCHLD)
+			signal = 0;
+	}
+	ptrace(PTRACE_GETSIGINFO, pid, NULL, &info);
+	uint64_t why = (uint64_t)ptrace(PTRACE_PEEKUSER, pid, DEBUG_REGISTER(6), NULL);
+
+	ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(6), NULL);
+	stop.breakpoint = info.si_code == SI_KERNEL;
+	stop.arrived = why & 1;
+	stop.stepped = why & SINGLE_STEP || request == PTRACE_SINGLESTEP;
+	stop.touched = (uint32_t)why & (1u << WATCHED_GENERATION | 1u << WATCHED_WORD);
+	return stop;
+}
+
+struct stop stepping_continue(pid_t pid, int signal)
+{
+	return wait_for(pid, PTRACE_CONT, signal);
+}
+
+struct stop stepping_step(pid_t pid, int signal)
+{
+	return wait_for(pid, PTRACE_SINGLESTEP, signal);
+}
+
+static void set(pid_t pid, int i, uint64_t value)
+{
+	ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(i), (void *)value);
+}
+
+void stepping_watch(pid_t pid, uint64_t pc, const void *generation, const void *word)
+{
+	uint64_t control = 0;
+
+	set(pid, 7, 0);
+	if (pc)
+		control |= ENABLED(0) | EXECUTION(0);
+	if (generation)
+		control |= ENABLED(WATCHED_GENERATION) | ACCESS_8(WATCHED_GENERATION);
+	if (word)
+		control |= ENABLED(WATCHED_WORD) | ACCESS_8(WATCHED_WORD);
+	set(pid, 0, pc);
+	set(pid, WATCHED_GENERATION, (uintptr_t)generation);
+	set(pid, WATCHED_WORD, (uintptr_t)word);
+	set(pid, 7, control);
+}
+
+uint64_t stepping_pc(pid_t pid)
+{
+	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, (void *)offsetof(struct user, regs.rip), NULL);
+}
+
+void stepping_end(pid_t pid)
+{
+	stepping_watch(pid, 0, NULL, NULL);
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+}

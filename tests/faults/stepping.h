@@ -1,0 +1,43 @@
+/* Stopping a process at one instruction and knowing what it touches: ptrace and the debug
+ * registers of x86-64. */
+#ifndef STEPPING_H
+#define STEPPING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Debug register 0 holds the place to stop at; 1 and 2 the watched words. */
+enum watched { WATCHED_GENERATION = 1, WATCHED_WORD = 2 };
+
+struct stop {
+	bool ended;	 /* by itself or by a signal; STATUS is wait(2)'s */
+	bool breakpoint; /* it executed a breakpoint instruction */
+	bool arrived;	 /* it is at the place of debug register 0 */
+	bool stepped;
+	uint32_t touched; /* bit W: the word in debug register W was read or written */
+	int status;
+};
+
+/* In the child, before anything that is to be traced. */
+void stepping_accept(void);
+
+/* Waits for stepping_accept() in the child PID. */
+bool stepping_begin(pid_t pid);
+
+/* Lets PID run, with SIGNAL delivered first if it is not 0, to the next stop of interest. */
+struct stop stepping_continue(pid_t pid, int signal);
+
+/* The same for one instruction; with a signal, to the first of its handler. */
+struct stop stepping_step(pid_t pid, int signal);
+
+/* Watches 8 bytes each for reads and writes, and the place PC for execution; 0 is none. */
+void stepping_watch(pid_t pid, uint64_t pc, const void *generation, const void *word);
+
+uint64_t stepping_pc(pid_t pid);
+
+/* Lets PID go on unwatched. */
+void stepping_end(pid_t pid);
+
+#endif

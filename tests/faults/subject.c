@@ -1,0 +1,130 @@
+#define _GNU_SOURCE
+#include "subject.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_DEPTH 4
+#define SECONDS	  20
+
+volatile uint32_t draw_at_work;
+
+static const struct core *core;
+static struct observed *observed;
+static uint32_t serials, forks, fork_of_mine;
+static volatile int depth;
+static uint8_t buffers[MAX_DEPTH][MAX_BYTES];
+
+static void append(struct record record, const uint8_t *bytes)
+{
+	record.offset = atomic_fetch_add(&observed->used, record.len);
+	memcpy(observed->arena + record.offset, bytes, record.len);
+	observed->record[atomic_fetch_add(&observed->records, 1)] = record;
+}
+
+static __attribute__((noinline)) ssize_t draw_between_breakpoints(uint8_t *buf, size_t len)
+{
+	__asm__ __volatile__("int3" ::: "memory");
+	ssize_t result = core->draw(buf, len, 0);
+
+	__asm__ __volatile__("int3" ::: "memory");
+	return result;
+}
+
+static void draw(enum role role, size_t len)
+{
+	int saved_errno = errno;
+	uint8_t *buf = buffers[depth++];
+	uint32_t outer = draw_at_work;
+	struct record record = {
+		.began = getpid(),
+		.serial = ++serials,
+		.role = role,
+		.len = len,
+		.calls_before = core->script()->calls,
+	};
+
+	draw_at_work = record.serial;
+	record.result = role == SUBJECT ? draw_between_breakpoints(buf, len) :
+					  core->draw(buf, len, 0);
+	draw_at_work = outer;
+	record.error = record.result < 0 ? errno : 0;
+	record.pid = getpid();
+	record.fork = fork_of_mine;
+	record.calls_after = core->script()->calls;
+	append(record, buf);
+	depth--;
+	errno = saved_errno;
+}
+
+static void handle(int signal)
+{
+	int saved_errno = errno;
+
+	if (signal == SIGNAL_FORK || signal == SIGNAL_FORK_DRAW) {
+		uint32_t this_fork = ++forks;
+		/* Raw where nothing but the kernel shall know of it. */
+		pid_t pid = signal == SIGNAL_FORK ?
+				    (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0L) :
+				    fork();
+
+		if (pid < 0) {
+			observed->failures++;
+		} else if (pid == 0) {
+			fork_of_mine = this_fork;
+			alarm(SECONDS);
+		}
+	}
+	if (signal == SIGNAL_DRAW || signal == SIGNAL_FORK_DRAW)
+		draw(NESTED, NESTED_BYTES);
+	errno = saved_errno;
+}
+
+static void install(int signal)
+{
+	struct sigaction action = { .sa_handler = handle, .sa_flags = SA_NODEFER | SA_RESTART };
+
+	sigaction(signal, &action, NULL);
+}
+
+static void remember_first_keys(void)
+{
+	struct vgetrandom_stats stats;
+	uint64_t most = observed->first_keys;
+
+	core->get_stats(&stats);
+	while (stats.reseeds_first > most &&
+	       !atomic_compare_exchange_weak(&observed->first_keys, &most, stats.reseeds_first))
+		;
+}
+
+_Noreturn void subject_run(const struct core *the_core, const struct plan *plan,
+			   struct observed *the_observed)
+{
+	int status;
+
+	core = the_core;
+	observed = the_observed;
+	install(SIGNAL_DRAW);
+	install(SIGNAL_FORK);
+	install(SIGNAL_FORK_DRAW);
+	/* A child that nobody traces meets the second breakpoint too. */
+	install(SIGTRAP);
+	alarm(SECONDS);
+	for (int i = 0; i < MAX_PREPARATIONS && plan->preparation[i]; i++)
+		draw(PREPARATION, plan->preparation[i]);
+	draw(SUBJECT, plan->len);
+	for (int i = 0; i < 2; i++)
+		draw(FOLLOWING, plan->following[i]);
+	if (fork_of_mine == 0)
+		observed->state = core->state();
+	remember_first_keys();
+	while (wait(&status) > 0)
+		if (status)
+			observed->failures++;
+	_exit(observed->failures != 0);
+}

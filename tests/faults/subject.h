@@ -1,0 +1,77 @@
+/* The process that faults are injected into: it draws, and tells what it was given.
+ *
+ * It is forked from the injector for every run. What it tells lies in memory that the injector and
+ * all its descendants share; the bytes come there only after a draw has returned, since a parent
+ * and a child that finish the same draw must not overwrite each other's.
+ */
+#ifndef SUBJECT_H
+#define SUBJECT_H
+
+#include "../../csrc/include/vgetrandom.h"
+#include "../c/scripted_kernel.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAX_PREPARATIONS 4
+#define MAX_RECORDS	 32
+#define MAX_BYTES	 (512 * 1024) /* of one draw */
+#define ARENA_BYTES	 (8 * 1024 * 1024)
+#define NESTED_BYTES	 32
+
+/* The signals that the injector sends. */
+#define SIGNAL_DRAW	 SIGUSR1  /* the handler draws */
+#define SIGNAL_FORK	 SIGUSR2  /* the handler forks; both then finish what it interrupted */
+#define SIGNAL_FORK_DRAW SIGWINCH /* the handler forks and both draw in it */
+
+enum role { PREPARATION, SUBJECT, NESTED, FOLLOWING };
+
+/* One draw, written when it has returned. */
+struct record {
+	int32_t pid;	    /* of the process that it returned in */
+	int32_t began;	    /* ... and that it began in */
+	uint32_t serial;    /* counts the draws of a process; a fork in a draw keeps the number */
+	uint32_t role;	    /* enum role */
+	uint32_t fork;	    /* the how manieth fork this process came from; 0: it is the subject */
+	int32_t error;	    /* errno of a failure */
+	int64_t result;
+	uint64_t len;
+	uint64_t calls_before, calls_after; /* of the scripted kernel, by anybody */
+	uint64_t offset;		    /* of the bytes in the arena */
+};
+
+struct observed {
+	const void *state; /* where it lies; the same in every run */
+	_Atomic uint64_t first_keys; /* the most keys that any one process fetched as a thread's first */
+	_Atomic uint64_t failures;   /* descendants that did not end well */
+	_Atomic uint64_t used;	     /* of the arena */
+	_Atomic uint32_t records;
+	struct record record[MAX_RECORDS];
+	uint8_t arena[ARENA_BYTES];
+};
+
+/* The library under test. */
+struct core {
+	ssize_t (*draw)(void *buf, size_t len, unsigned int flags);
+	void (*get_stats)(struct vgetrandom_stats *stats);
+	void *(*state)(void);
+	struct script *(*script)(void);
+	void (*reseed_kernel)(uint64_t generation);
+};
+
+struct plan {
+	size_t preparation[MAX_PREPARATIONS]; /* sizes; 0 ends them */
+	size_t len;			      /* of the draw that the faults are injected into */
+	size_t following[2];
+};
+
+/* The number of the draw at work, 0 between draws: what the injector reads at a stop. */
+extern volatile uint32_t draw_at_work;
+
+/* Makes the draws of PLAN and exits: 0, or 1 where a descendant failed. Before and after the draw
+ * that is meant it executes a breakpoint instruction. */
+_Noreturn void subject_run(const struct core *core, const struct plan *plan,
+			   struct observed *observed);
+
+#endif

@@ -1,0 +1,127 @@
+"""The test builds of the C core, made once per test session and bound through cffi.
+
+``hooked`` is the core over the real kernel with hooks into its inside (tests/c/hooks.h),
+``scripted`` the same over a kernel whose entropy is known and logged (tests/c/scripted_kernel.h),
+``unsound`` one whose ChaCha20 can be made to compute wrong (tests/c/unsound.h). A fresh one has
+not drawn yet: what the environment says is still open.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cffi import FFI
+
+from vgetrandom._core import CDEF
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "tests" / "c"
+# Where a test session that runs inside another one finds what that has built.
+BUILT = "VGETRANDOM_TESTS_BUILT"
+
+Library = tuple[FFI, Any]
+
+
+def _tool(name: str) -> str | None:
+    """Find a program, first among those that were installed beside this Python."""
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    return shutil.which(name, path=path)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        pytest.exit(f"{' '.join(command)}:\n{done.stdout}", returncode=1)
+
+
+@functools.cache
+def build() -> Path:
+    """Configure and build the test libraries; return the directory that has them."""
+    if BUILT in os.environ:
+        return Path(os.environ[BUILT])
+    directory = ROOT / "build" / "tests" / f"{sys.implementation.cache_tag}-{os.uname().machine}"
+    cmake = _tool("cmake") or "cmake"
+    ninja = _tool("ninja")
+    generator = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"] if ninja else []
+    _run(cmake, "-S", str(ROOT), "-B", str(directory), "-DVGETRANDOM_TESTS=ON", *generator)
+    _run(cmake, "--build", str(directory), "--parallel", "4")
+    os.environ[BUILT] = str(directory / "tests" / "c")
+    return Path(os.environ[BUILT])
+
+
+def program(name: str) -> Path:
+    """Return the path of one of the C programs in tests/c."""
+    path = build() / name
+    if not path.exists():
+        pytest.skip(f"tests/c/CMakeLists.txt does not build {name} here")
+    return path
+
+
+def _declarations(header: str) -> str:
+    """What cffi can read of a header: no preprocessor but for numbers, no qualifiers."""
+    text = (SOURCES / header).read_text()
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    text = re.sub(r"^#(?!define \w+ \d+$).*$", "", text, flags=re.MULTILINE)
+    return text.replace("_Atomic ", "")
+
+
+HEADERS = {
+    "hooked": ("hooks.h",),
+    "scripted": ("hooks.h", "scripted_kernel.h"),
+    "unsound": ("hooks.h", "unsound.h"),
+}
+
+
+@functools.cache
+def _ffi(name: str) -> FFI:
+    ffi = FFI()
+    ffi.cdef(CDEF + "".join(_declarations(header) for header in HEADERS[name]))
+    return ffi
+
+
+def _file(name: str) -> Path:
+    return build() / f"libvgetrandom_{name}.so"
+
+
+@functools.cache
+def _load(name: str) -> Library:
+    return _ffi(name), _ffi(name).dlopen(str(_file(name)))
+
+
+def hooked() -> Library:
+    """Return cffi's FFI and library object of the core over the real kernel."""
+    return _load("hooked")
+
+
+def scripted() -> Library:
+    """Return cffi's FFI and library object of the core over the scripted kernel."""
+    return _load("scripted")
+
+
+@functools.cache
+def _copies() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="vgetrandom-tests-")
+
+
+_numbers = itertools.count()
+
+
+def fresh(name: str) -> Library:
+    """Load one more instance of a library, with variables of its own: a copy of the file is one."""
+    # The copies stay until the end: the loader knows a library by its inode.
+    copy = Path(_copies().name) / f"{next(_numbers)}.so"
+    shutil.copyfile(_file(name), copy)
+    return _ffi(name), _ffi(name).dlopen(str(copy))
