@@ -32,8 +32,8 @@ enum note {
 	NOTES,
 };
 
-static const char *const limit_values[] = {"portable", "sse2", "avx2", "avx512", "neon", NULL};
-static const struct limit limit = {"VGETRANDOM_CHACHA20", limit_values};
+static const char *const limit_values[] = { "portable", "sse2", "avx2", "avx512", "neon", NULL };
+static const struct limit limit = { "VGETRANDOM_CHACHA20", limit_values };
 
 static const char *const sentences[NOTES] = {
 	"ChaCha20 portable failed its known-answer test and is not used.",
@@ -53,9 +53,9 @@ static const struct {
 	size_t blocks;
 	uint64_t counter;
 } stretches[] = {
-	{STRETCH_BLOCKS, 0xfffffffb},
-	{19, 0x1fffffffe},
-	{3, 0xffffffffffffffff},
+	{ STRETCH_BLOCKS, 0xfffffffb },
+	{ 19, 0x1fffffffe },
+	{ 3, 0xffffffffffffffff },
 };
 #define ANSWER 0x8202820931a25c08
 

@@ -24,10 +24,16 @@
 typedef void chacha20_fn(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KEY_BYTES],
 			 uint64_t counter);
 
+/* Moves LEN bytes, more than 32, and erases them where they were (take.h). */
+typedef void take_fn(uint8_t *to, uint8_t *from, size_t len);
+
+take_fn take_words, take_avx;
+
 struct chacha20 {
 	const char *name;
 	bool (*supported)(void); /* by this CPU and by the operating system */
 	chacha20_fn *keystream;
+	take_fn *take; /* as wide as the set allows */
 };
 
 extern const struct chacha20 chacha20_portable;

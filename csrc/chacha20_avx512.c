@@ -256,6 +256,6 @@ static bool supported(void)
 	return cpu_x86_has(CPU_AVX512);
 }
 
-const struct chacha20 chacha20_avx512 = {"avx512", supported, keystream};
+const struct chacha20 chacha20_avx512 = { "avx512", supported, keystream, take_avx };
 
 #endif

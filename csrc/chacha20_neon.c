@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "chacha20.h"
+#define BURN_BYTES 512
 #include "chacha20_burn.h"
 #include "chacha20_rounds.h"
 
@@ -61,7 +62,7 @@ static inline void store_block(uint8_t *out, size_t n, size_t block, uint32x4_t 
 ERASES_REGISTERS static void compute(uint8_t *out, size_t blocks,
 				     const uint8_t key[CHACHA20_KEY_BYTES], uint64_t counter)
 {
-	const uint32x4_t lane = {0, 1, 2, 3};
+	const uint32x4_t lane = { 0, 1, 2, 3 };
 
 	while (blocks) {
 		size_t n = blocks < LANES ? blocks : LANES;
@@ -158,6 +159,6 @@ static bool supported(void)
 	return true;
 }
 
-const struct chacha20 chacha20_neon = {"neon", supported, keystream};
+const struct chacha20 chacha20_neon = { "neon", supported, keystream, take_words };
 
 #endif

@@ -1,6 +1,7 @@
 /* ChaCha20 in plain C, one block at a time: for any machine, and what the others are held against.
  */
 #include "chacha20.h"
+#define BURN_BYTES 512
 #include "chacha20_burn.h"
 
 static uint32_t load32(const uint8_t *p)
@@ -32,7 +33,7 @@ static uint32_t rotl(uint32_t x, int n)
 ERASES_REGISTERS static void compute(uint8_t *out, size_t blocks,
 				     const uint8_t key[CHACHA20_KEY_BYTES], uint64_t counter)
 {
-	uint32_t start[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+	uint32_t start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
 	uint32_t x[16];
 
 	for (int i = 0; i < 8; i++)
@@ -67,6 +68,15 @@ static void keystream(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KE
 {
 	compute(out, blocks, key, counter);
 	burn_stack();
+#if defined(__x86_64__)
+	/* gcc before 11 and clang before 15 do not know what ERASES_REGISTERS asks for. */
+	__asm__ __volatile__("xorl %%eax, %%eax\n\txorl %%ecx, %%ecx\n\txorl %%edx, %%edx\n\t"
+			     "xorl %%esi, %%esi\n\txorl %%edi, %%edi\n\txorl %%r8d, %%r8d\n\t"
+			     "xorl %%r9d, %%r9d\n\txorl %%r10d, %%r10d\n\txorl %%r11d, %%r11d"
+			     :
+			     :
+			     : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc");
+#endif
 }
 
 static bool supported(void)
@@ -74,4 +84,4 @@ static bool supported(void)
 	return true;
 }
 
-const struct chacha20 chacha20_portable = {"portable", supported, keystream};
+const struct chacha20 chacha20_portable = { "portable", supported, keystream, take_words };

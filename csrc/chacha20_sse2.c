@@ -5,6 +5,7 @@
 #include <emmintrin.h>
 
 #include "chacha20.h"
+#define BURN_BYTES 1024
 #include "chacha20_burn.h"
 #include "chacha20_rounds.h"
 
@@ -148,6 +149,6 @@ static bool supported(void)
 	return true;
 }
 
-const struct chacha20 chacha20_sse2 = {"sse2", supported, keystream};
+const struct chacha20 chacha20_sse2 = { "sse2", supported, keystream, take_words };
 
 #endif

@@ -21,22 +21,17 @@ bool cpu_x86_has(enum cpu_x86_feature feature)
 {
 	unsigned int a, b, c, d;
 
-	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+	/* In a virtual machine each CPUID is a trap of some microseconds, hence no more than these
+	 * two. Leaf 1 always exists; leaf 7 does where there is OSXSAVE, which comes with leaf 13.
+	 */
+	__cpuid(1, a, b, c, d);
+	if (!(c & bit_OSXSAVE))
 		return false;
-	uint32_t saved = xcr0();
+	__cpuid_count(7, 0, a, b, c, d);
 
-	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
-		return false;
-	bool avx2 = (b & bit_AVX2) && (saved & XCR0_YMM) == XCR0_YMM;
-
-	switch (feature) {
-	case CPU_AVX2:
-		return avx2;
-	case CPU_AVX512:
-		return avx2 && (b & bit_AVX512F) && (b & bit_AVX512VL) &&
-		       (saved & XCR0_ZMM) == XCR0_ZMM;
-	}
-	return false;
+	if (feature == CPU_AVX2)
+		return (b & bit_AVX2) && (xcr0() & XCR0_YMM) == XCR0_YMM;
+	return (b & bit_AVX512F) && (b & bit_AVX512VL) && (xcr0() & XCR0_ZMM) == XCR0_ZMM;
 }
 
 #endif

@@ -6,7 +6,7 @@
 
 enum cpu_x86_feature {
 	CPU_AVX2,
-	CPU_AVX512, /* F, VL */
+	CPU_AVX512, /* F and VL */
 };
 
 /* May be called at any time, also before constructors have run. */

@@ -63,6 +63,7 @@ static bool fill_from_kernel(uint8_t *buf, size_t len, unsigned int flags)
 
 static ssize_t draw_from_kernel(void *buf, size_t len, unsigned int flags)
 {
+	int saved_errno = errno;
 	uint64_t epoch;
 
 	/* A child forked between two pieces would share the first. */
@@ -73,6 +74,7 @@ static ssize_t draw_from_kernel(void *buf, size_t len, unsigned int flags)
 			return -1;
 		}
 	} while (len > KERNEL_ATOMIC_BYTES && epoch != process_epoch());
+	errno = saved_errno;
 	return (ssize_t)len;
 }
 
@@ -125,7 +127,7 @@ ERASES_REGISTERS static bool mix(struct state *state, const uint8_t secret[CHACH
 		return false;
 	for (size_t i = 0; i < CHACHA20_KEY_BYTES / sizeof(uint64_t); i++)
 		((key_word *)state->fresh)[i] ^= ((const key_word *)secret)[i];
-	count(&counters()->refills);
+	count_alone(&self.slot->counters.refills);
 	return true;
 }
 
@@ -162,7 +164,7 @@ static bool reseed(struct state *state, unsigned int flags)
 		return false;
 	}
 	slot->keyed = true;
-	count(&slot->counters.reseeds[reason]);
+	count_alone(&slot->counters.reseeds[reason]);
 	return true;
 }
 
@@ -192,8 +194,13 @@ static size_t serve_batch(struct state *state, uint8_t *buf, size_t len, unsigne
 	}
 	if (len > available)
 		len = available;
-	take(buf, state->batch + BATCH_BYTES - available, len);
+	uint8_t *from = state->batch + BATCH_BYTES - available;
+
 	state->available = available - (uint32_t)len;
+	if (len <= INLINE_BYTES)
+		take(buf, from, len);
+	else
+		chacha20()->take(buf, from, len);
 	return len;
 }
 
@@ -261,8 +268,6 @@ static bool draw_from_state(struct state *state, void *buf, size_t len, unsigned
 /* All but the plain case. Not inlined: it would cost the plain case its registers. */
 static __attribute__((noinline)) ssize_t draw(void *buf, size_t len, unsigned int flags)
 {
-	int saved_errno = errno;
-
 	if (flags & ~(unsigned int)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
 	    len > SSIZE_MAX) {
 		errno = EINVAL;
@@ -278,10 +283,8 @@ static __attribute__((noinline)) ssize_t draw(void *buf, size_t len, unsigned in
 
 	if (state)
 		state_check_in(state);
-	if (drawn) {
-		errno = saved_errno;
+	if (drawn)
 		return (ssize_t)len;
-	}
 	count(&counters()->fallbacks);
 	return draw_from_kernel(buf, len, flags);
 }

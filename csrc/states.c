@@ -5,6 +5,7 @@
 #include "process.h"
 #include "wipe.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -167,28 +168,20 @@ static struct slot *claim(void)
 	return slot;
 }
 
-/* ---- checking out and in ---- */
-
-struct state *state_check_out(void)
+struct state *state_claim(void)
 {
-	struct state *state = self.state;
+	int saved_errno = errno;
 
-	if (state) {
-		self.state = NULL;
-	} else if (!self.slot && !self.closed && memory_kind() != MEMORY_NONE) {
-		/* A signal handler that draws meanwhile must not claim a second one. */
-		self.closed = true;
-		barrier();
-		struct slot *slot = claim();
-
-		if (slot)
-			state = slot->state;
-		self.slot = slot;
-		barrier();
-		self.closed = false;
-	}
+	if (self.closed || memory_kind() == MEMORY_NONE)
+		return NULL;
+	/* A signal handler that draws meanwhile must not claim a second one. */
+	self.closed = true;
 	barrier();
-	return state;
+	self.slot = claim();
+	barrier();
+	self.closed = false;
+	errno = saved_errno;
+	return self.slot ? self.slot->state : NULL;
 }
 
 void states_visit(void (*visit)(struct state *state))

@@ -58,7 +58,10 @@ TAKE_TWO(64, 128, "movq", "rax", "r11", ZERO_AX, ZERO_R11)
 TAKE_ONE(128, "movdqu", "xmm0", "pxor %%xmm0, %%xmm0")
 TAKE_TWO(128, 256, "movdqu", "xmm0", "xmm1", "pxor %%xmm0, %%xmm0", "pxor %%xmm1, %%xmm1")
 /* For CPUs with AVX. */
-TAKE_ONE(256, "vmovdqu", "ymm0", "vpxor %%xmm0, %%xmm0, %%xmm0")
+#define ZERO_YMM0 "vpxor %%xmm0, %%xmm0, %%xmm0"
+#define ZERO_YMM1 "vpxor %%xmm1, %%xmm1, %%xmm1"
+TAKE_ONE(256, "vmovdqu", "ymm0", ZERO_YMM0)
+TAKE_TWO(256, 512, "vmovdqu", "ymm0", "ymm1", ZERO_YMM0, ZERO_YMM1)
 
 #elif defined(__aarch64__)
 
@@ -120,7 +123,7 @@ TAKE_TWO(128, 256)
 
 #endif
 
-/* LEN is public, and at least 16. */
+/* LEN is public, and more than 16. */
 static inline void take_many(uint8_t *to, uint8_t *from, size_t len)
 {
 	for (; len > 32; to += 16, from += 16, len -= 16)

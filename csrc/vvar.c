@@ -6,87 +6,64 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* proc_pid_maps(5): which mapping covers an address. As old as the vDSO's getrandom (Linux 6.11),
+ * and, unlike reading the text, as quick in a large process as in a small one. The kernel's
+ * struct procmap_query. */
+struct procmap_query {
+	uint64_t size, query_flags, query_addr;
+	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+	uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+	uint64_t vma_name_addr, build_id_addr;
+};
+#define PROCMAP_QUERY _IOWR('f', 17, struct procmap_query)
+
+/* The start of the mapping of [vvar] that covers ADDRESS, or 0. */
+static uintptr_t vvar_start(int maps, uintptr_t address)
+{
+	char name[64] = "";
+	struct procmap_query query = {
+		.size = sizeof(query),
+		.query_addr = address,
+		.vma_name_size = sizeof(name),
+		.vma_name_addr = (uintptr_t)name,
+	};
+
+	/* "[vvar]" and "[vvar_vclock]". */
+	if (ioctl(maps, PROCMAP_QUERY, &query) || strncmp(name, "[vvar", 5) != 0)
+		return 0;
+	return (uintptr_t)query.vma_start;
+}
+
 /* No memory is written and no signal mask is changed: the kernel copies the set in before it
  * looks at how it is to be used, and there is no such use as -1. */
-static bool readable(const void *address)
+static bool readable(uintptr_t address)
 {
 	const size_t kernel_sigset_bytes = 8;
 
-	syscall(SYS_rt_sigprocmask, -1, address, NULL, kernel_sigset_bytes);
-	return errno == EINVAL;
-}
-
-/* A line of /proc/self/maps, as far as it is of interest. */
-struct line {
-	uintptr_t start, end;
-	char name[8];
-};
-
-/* proc_pid_maps(5): "start-end perms offset dev inode   name". Reads a character at a time from
- * what is passed in; returns true at the end of a line. */
-struct parser {
-	struct line line;
-	int field; /* 0 start, 1 end, 2 to 5 of no interest, 6 the name */
-	size_t length;
-	bool gap;
-};
-
-static bool parse(struct parser *p, char c)
-{
-	if (c == '\n')
-		return true;
-	if (c == ' ' || (c == '-' && p->field == 0)) {
-		if (!p->gap && p->field < 6)
-			p->field++;
-		p->gap = true;
-		return false;
-	}
-	p->gap = false;
-	if (p->field < 2) {
-		uintptr_t *number = p->field == 0 ? &p->line.start : &p->line.end;
-
-		*number = *number * 16 + (uintptr_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	} else if (p->field == 6 && p->length < sizeof(p->line.name) - 1) {
-		p->line.name[p->length++] = c;
-	}
-	return false;
-}
-
-static int add_pages(const struct line *line, const void **pages, int count, int max)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	/* "[vvar]" and "[vvar_vclock]", but not "[vdso]" or "[vsyscall]". */
-	if (strncmp(line->name, "[vvar", 5) != 0)
-		return count;
-	for (uintptr_t at = line->start; at < line->end && count < max; at += page)
-		if (readable((const void *)at))
-			pages[count++] = (const void *)at;
-	return count;
+	return syscall(SYS_rt_sigprocmask, -1, address, NULL, kernel_sigset_bytes) == -1 &&
+	       errno == EINVAL;
 }
 
 int vvar_pages(const void **pages, int max)
 {
-	/* No stdio: a thread's first draw may be in a signal handler. */
-	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	struct parser parser = { 0 };
-	char chunk[1024];
-	ssize_t got;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = getauxval(AT_SYSINFO_EHDR), start;
+	int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	int count = 0;
 
-	if (fd < 0)
+	if (maps < 0)
 		return 0;
-	while ((got = read(fd, chunk, sizeof(chunk))) > 0) {
-		for (ssize_t i = 0; i < got; i++) {
-			if (!parse(&parser, chunk[i]))
-				continue;
-			count = add_pages(&parser.line, pages, count, max);
-			parser = (struct parser){ 0 };
-		}
+	/* The mappings of [vvar] lie right below the vDSO. */
+	while (end && (start = vvar_start(maps, end - page)) != 0) {
+		for (uintptr_t at = start; at < end && count < max; at += page)
+			if (readable(at))
+				pages[count++] = (const void *)at;
+		end = start;
 	}
-	close(fd);
+	close(maps);
 	return count;
 }

@@ -5,6 +5,7 @@
 #include "vmclock.h"
 #include "vvar.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,6 +76,7 @@ static void look_for_kernel(const void *opaque, size_t opaque_bytes)
 
 static void look(const void *opaque, size_t opaque_bytes)
 {
+	int saved_errno = errno;
 	uint64_t refill = ++refills;
 
 	if (refill == 1) {
@@ -92,6 +94,7 @@ static void look(const void *opaque, size_t opaque_bytes)
 	/* Early after boot the vDSO's generator is not ready: look again, but ever more rarely. */
 	if (opaque && (refill & (refill - 1)) == 0)
 		look_for_kernel(opaque, opaque_bytes);
+	errno = saved_errno;
 }
 
 static void compare(uint64_t before, const void *opaque)

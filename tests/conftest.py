@@ -1,3 +1,42 @@
-"""Fixtures: the test builds of the core, each in a state of its own."""
+"""Fixtures: the core over the scripted kernel, in a thread of its own; quick runs."""
 
 from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("model", "script", "windows", "running", "programs")
+
+from libraries import scripted  # noqa: E402
+from running import in_thread, threaded  # noqa: E402
+from script import Kernel  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --quick, for the suite's core part when it is run once per limit."""
+    parser.addoption("--quick", action="store_true", help="fewer rounds of everything")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", "new_thread: run in a new thread, which has not drawn yet")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Run the tests that want it in a new thread."""
+    if pyfuncitem.get_closest_marker("new_thread"):
+        pyfuncitem.obj = threaded(pyfuncitem.obj)
+
+
+@pytest.fixture
+def kernel() -> Kernel:
+    """Return the core over the scripted kernel, which has found what it watches."""
+    kernel = Kernel(scripted())
+    in_thread(lambda: kernel.draw(1))
+    return kernel
+
+
+@pytest.fixture(scope="session")
+def rounds(request: pytest.FixtureRequest) -> int:
+    """By how much to multiply the rounds of what is done over and over."""
+    return 1 if request.config.getoption("--quick") else 10

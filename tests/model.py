@@ -98,7 +98,8 @@ class Model:
         if self.looking:
             self.looks += 1
             power_of_two = self.looks & (self.looks - 1) == 0
-            self.looking = not (power_of_two and written == self.generation)
+            in_page = 0 if self.fresh == bytes(KEY_BYTES) else written  # zero: dropped meanwhile
+            self.looking = not (power_of_two and in_page == self.generation)
         return True
 
     def _fetch_fresh(self) -> bool:

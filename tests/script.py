@@ -83,11 +83,13 @@ class Kernel:
 
     def fail(self, size: int, flags: int = 0) -> int:
         """Draw, and expect to fail without a trace; return errno."""
-        buffer = self.ffi.new("uint8_t[]", b"\xa5" * size)
+        data = bytearray(b"\xa5" * size)
         self.ffi.errno = 0
-        assert self.lib.vgetrandom(buffer, size, flags) == -1
-        assert bytes(self.ffi.buffer(buffer)) == bytes(size)
-        return int(self.ffi.errno)
+        got = self.lib.vgetrandom(self.ffi.from_buffer(data), size, flags)
+        error = self.ffi.errno
+        assert got == -1
+        assert data == bytes(size)
+        return int(error)
 
     def page(self) -> bytearray:
         """Return a copy of the calling thread's state."""

@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 	if (!*set || !(*set)->supported())
 		return 77; /* skipped */
 	for (size_t i = 0; i < sizeof(key); i++) {
-		char digits[3] = {argv[2][2 * i], argv[2][2 * i + 1], 0};
+		char digits[3] = { argv[2][2 * i], argv[2][2 * i + 1], 0 };
 
 		key[i] = (uint8_t)strtoul(digits, NULL, 16);
 	}

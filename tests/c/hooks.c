@@ -94,7 +94,7 @@ __attribute__((noinline)) static void copy_stack_below(uint8_t *to, size_t len)
 size_t hook_chacha20_remains(int i, uint8_t *out, size_t blocks, const uint8_t *key,
 			     uint64_t counter, uint8_t *left, size_t left_bytes)
 {
-	static _Alignas(64) _Thread_local uint8_t area[GENERAL_BYTES + XSAVE_BYTES];
+	static _Alignas(64) uint8_t area[GENERAL_BYTES + XSAVE_BYTES];
 
 	if (left_bytes < sizeof(area) + STACK_BYTES || !__builtin_cpu_supports("avx"))
 		return 0;
@@ -149,4 +149,9 @@ void *hook_check_out(void)
 void hook_check_in(void *state)
 {
 	state_check_in(state);
+}
+
+bool hook_is_out(void)
+{
+	return self.closed || (self.slot && !self.state);
 }

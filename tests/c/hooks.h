@@ -44,4 +44,7 @@ bool hook_watch_vmclock(const char *path);
 void *hook_check_out(void);
 void hook_check_in(void *state);
 
+/* Whether the calling thread is in the middle of a draw that has its state out. */
+bool hook_is_out(void);
+
 #endif

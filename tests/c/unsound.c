@@ -63,7 +63,7 @@ static void compute_wrong(enum set set, uint8_t *out, size_t blocks, const uint8
 		compute_wrong(set, out, blocks, key, counter);                                     \
 	}                                                                                          \
 	extern const struct chacha20 chacha20_##symbol;                                            \
-	const struct chacha20 chacha20_##symbol = { #symbol, supported, keystream_##symbol };
+	const struct chacha20 chacha20_##symbol = { #symbol, supported, keystream_##symbol, take_words };
 
 SET(PORTABLE, portable)
 #if defined(__x86_64__)

@@ -19,7 +19,7 @@
 
 #include <dlfcn.h>
 #include <err.h>
-#include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -69,6 +69,13 @@ struct result {
 	uint32_t drop_attempts;
 	uint64_t first_keys, failures, used;
 	struct fault fault[MAX_FAULTS];
+};
+
+struct answer {
+	uint32_t source;
+	int32_t pid;
+	int64_t answer;
+	uint64_t len;
 };
 
 static struct core core;
@@ -129,14 +136,14 @@ static void step_through(const void *generation)
 	do
 		stop = stepping_continue(pid, 0);
 	while (!stop.arrived && !stop.ended);
-	while (!stop.ended && !stop.breakpoint) {
+	uint64_t pc = stepping_pc(pid), back = stepping_return_address(pid);
+
+	for (; !stop.ended && pc != back; pc = stepping_pc(pid)) {
 		if (instructions == MAX_INSTRUCTIONS)
 			errx(2, "more than %d instructions", MAX_INSTRUCTIONS);
-		trace[instructions++] = (struct instruction){ .pc = stepping_pc(pid) };
 		stop = stepping_step(pid, 0);
-		trace[instructions - 1].touched = stop.touched;
+		trace[instructions++] = (struct instruction){ .pc = pc, .touched = stop.touched };
 	}
-	/* The draw has returned before the second breakpoint: not of interest any more. */
 	if (finish(pid, stop))
 		errx(2, "the subject failed without any fault");
 }
@@ -358,6 +365,25 @@ static void run(struct result *result, size_t at, const char *kinds, long gap)
 	result->status = finish(pid, stop);
 }
 
+/* An answer of the scripted kernel, with all its bytes. */
+static void tell_answer(uint64_t n)
+{
+	const struct script_entry *entry = &core.script()->log[n];
+	static uint8_t bytes[MAX_BYTES];
+	const struct answer answer = {
+		.source = entry->source,
+		.pid = entry->pid,
+		.answer = entry->answer,
+		.len = entry->len,
+	};
+	uint64_t len = answer.answer > 0 ? (uint64_t)answer.answer : 0;
+
+	for (uint64_t i = 0; i < len; i++)
+		bytes[i] = core.byte(core.script()->seed, n, i);
+	write_out(&answer, sizeof(answer));
+	write_out(bytes, len);
+}
+
 static void tell(struct result *result)
 {
 	struct script *script = core.script();
@@ -371,12 +397,28 @@ static void tell(struct result *result)
 		errx(2, "the log is full");
 	write_out(result, sizeof(*result));
 	write_out(observed->record, result->records * sizeof(observed->record[0]));
-	write_out(script->log, result->log * sizeof(script->log[0]));
+	for (uint32_t n = 0; n < result->log; n++)
+		tell_answer(n);
 	write_out(observed->arena, result->used);
 	fflush(stdout);
 }
 
 /* ---- arguments ---- */
+
+/* Injector and subject take turns: one processor is enough, and faster. Above all, a page that the
+ * subject has just touched waits in a list of that processor's for being managed, which only
+ * madvise() on the same one empties; until then the page resists. */
+static void stay_on_one_processor(void)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	if (cpu >= 0) {
+		CPU_SET(cpu, &one);
+		sched_setaffinity(0, sizeof(one), &one);
+	}
+}
 
 static void *symbol(void *library, const char *name)
 {
@@ -396,8 +438,9 @@ static void load(const char *path)
 		errx(2, "%s", dlerror());
 	core.draw = (ssize_t(*)(void *, size_t, unsigned int))symbol(library, "vgetrandom");
 	core.get_stats = (void (*)(struct vgetrandom_stats *))symbol(library, "vgetrandom_get_stats");
-	core.state = (void *(*)(void))symbol(library, "hook_state");
+	core.state = (void *(*)(void))symbol(library, "peek_state");
 	core.script = (struct script * (*)(void)) symbol(library, "script");
+	core.byte = (uint8_t(*)(uint64_t, uint64_t, uint64_t))symbol(library, "script_byte");
 	core.reseed_kernel = (void (*)(uint64_t))symbol(library, "script_reseed_kernel");
 	dladdr((void *)core.draw, &info);
 	library_base = info.dli_fbase;
@@ -426,6 +469,7 @@ int main(int argc, char **argv)
 	parse_sizes(argv[3], plan.following, 2);
 	if (argc == 5)
 		parse_sizes(argv[4], plan.preparation, MAX_PREPARATIONS);
+	stay_on_one_processor();
 	page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	observed = mmap(NULL, sizeof(*observed), PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);

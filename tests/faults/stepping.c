@@ -98,9 +98,21 @@ void stepping_watch(pid_t pid, uint64_t pc, const void *generation, const void *
 	set(pid, 7, control);
 }
 
+static uint64_t register_at(pid_t pid, size_t offset)
+{
+	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, (void *)offset, NULL);
+}
+
 uint64_t stepping_pc(pid_t pid)
 {
-	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, (void *)offsetof(struct user, regs.rip), NULL);
+	return register_at(pid, offsetof(struct user, regs.rip));
+}
+
+uint64_t stepping_return_address(pid_t pid)
+{
+	uint64_t stack = register_at(pid, offsetof(struct user, regs.rsp));
+
+	return (uint64_t)ptrace(PTRACE_PEEKDATA, pid, (void *)stack, NULL);
 }
 
 void stepping_end(pid_t pid)

@@ -37,6 +37,9 @@ void stepping_watch(pid_t pid, uint64_t pc, const void *generation, const void *
 
 uint64_t stepping_pc(pid_t pid);
 
+/* Where the function returns to at whose first instruction PID is stopped. */
+uint64_t stepping_return_address(pid_t pid);
+
 /* Lets PID go on unwatched. */
 void stepping_end(pid_t pid);
 

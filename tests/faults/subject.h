@@ -57,6 +57,7 @@ struct core {
 	void (*get_stats)(struct vgetrandom_stats *stats);
 	void *(*state)(void);
 	struct script *(*script)(void);
+	uint8_t (*byte)(uint64_t seed, uint64_t n, uint64_t i);
 	void (*reseed_kernel)(uint64_t generation);
 };
 

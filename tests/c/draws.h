@@ -1,0 +1,51 @@
+/* What the programs have in common: draws that must succeed, and figures for the test to read. */
+#ifndef DRAWS_H
+#define DRAWS_H
+
+#include "record.h"
+
+#include <vgetrandom.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LARGEST_DRAW (256 * 1024)
+
+/* Draws and records SIZE bytes, a multiple of 16 so that whatever is shared by two draws is found
+ * at the same offset in both. */
+static void draw(size_t size)
+{
+	static _Thread_local unsigned char buf[LARGEST_DRAW];
+
+	if (vgetrandom(buf, size, 0) != (ssize_t)size) {
+		perror("vgetrandom");
+		abort();
+	}
+	record(buf, size);
+}
+
+/* For signal handlers: with a buffer of its own. */
+static inline void draw_16(void)
+{
+	unsigned char buf[16];
+
+	if (vgetrandom(buf, sizeof(buf), 0) != sizeof(buf))
+		abort();
+	record(buf, sizeof(buf));
+}
+
+static inline void print_stats(void)
+{
+	struct vgetrandom_stats stats;
+
+	vgetrandom_get_stats(&stats);
+	printf("refills=%llu\nfirst=%llu\nwiped=%llu\ngeneration=%llu\nrequested=%llu\n"
+	       "syscalls=%llu\nfallbacks=%llu\n",
+	       (unsigned long long)stats.refills, (unsigned long long)stats.reseeds_first,
+	       (unsigned long long)stats.reseeds_wiped,
+	       (unsigned long long)stats.reseeds_generation,
+	       (unsigned long long)stats.reseeds_requested, (unsigned long long)stats.syscalls,
+	       (unsigned long long)stats.fallbacks);
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* Threads draw while another one drops their states all the time.
+ *
+ *     drop_draws ROUNDS pageout|dontneed
+ */
+#define _GNU_SOURCE
+#include "draws.h"
+#include "states_mapping.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define DRAWERS 3
+
+static const size_t sizes[] = { 16, 32, 48, 256, 272, 3008, 3040, 4096, 16, 16, 70000 / 16 * 16 };
+
+static int rounds, advice;
+static atomic_int drawing;
+static pthread_barrier_t all_have_states;
+
+static void *draws(void *arg)
+{
+	(void)arg;
+	draw(16);
+	pthread_barrier_wait(&all_have_states);
+	for (int i = 0; i < rounds; i++) {
+		/* Mostly small ones: a large one would fill the records. */
+		draw(sizes[i % 50 ? i % 5 : i / 50 % 11]);
+	}
+	drawing--;
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct mapping mappings[16];
+	pthread_t threads[DRAWERS];
+	long drops = 0;
+
+	if (argc != 3)
+		return 2;
+	rounds = atoi(argv[1]);
+	advice = strcmp(argv[2], "pageout") ? MADV_DONTNEED : MADV_PAGEOUT;
+	records_start((size_t)DRAWERS * (size_t)rounds * 20 + 100000);
+	pthread_barrier_init(&all_have_states, NULL, DRAWERS + 1);
+	drawing = DRAWERS;
+	for (int i = 0; i < DRAWERS; i++)
+		pthread_create(&threads[i], NULL, draws, NULL);
+	pthread_barrier_wait(&all_have_states);
+
+	int count = states_mappings(mappings, 16);
+
+	while (drawing) {
+		for (int i = 0; i < count; i++)
+			drops += drop(&mappings[i], advice) == 0;
+	}
+	for (int i = 0; i < DRAWERS; i++)
+		pthread_join(threads[i], NULL);
+	printf("mappings=%d\ndrops=%ld\n", count, drops);
+	print_stats();
+	records_check();
+	return 0;
+}

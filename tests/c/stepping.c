@@ -1,0 +1,291 @@
+/* Something happens between any two instructions of a draw: the trap flag has the CPU raise
+ * SIGTRAP after each, and the handler does it.
+ *
+ *     stepping SITUATION ACTION MOST
+ *
+ * The draw in question is a thread's in SITUATION (see below). Actions `draw`, `draw-while-out`
+ * (not before the interrupted draw has taken its state) and those of fork happen after every
+ * instruction of one draw; the others once in each of many draws, each time one instruction later. MOST bounds how many of them there are: beyond, some are left out.
+ *
+ * A fork after a draw's last look at its page is one that comes after the draw: parent and child
+ * have the same bytes then, as they would a moment later. The program prints how many instructions
+ * before the end of the draw that begins.
+ */
+#define _GNU_SOURCE
+#include "draws.h"
+#include "hooks.h"
+
+#include <fcntl.h>
+#include <linux/random.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define TRAP_FLAG 0x100
+#define PAGE	  4096
+#define MOST_STEPS 100000
+#define MOST_BYTES 4096
+
+static const char *situation, *action;
+static struct hook_layout layout;
+static int urandom = -1;
+
+/* In memory that forked children share. */
+static struct {
+	_Atomic long steps, actions, forks;
+} * total;
+static unsigned char (*forked_draws)[MOST_BYTES]; /* by the step of the fork */
+
+static volatile long step, act_at, stride;
+static volatile bool is_child;
+static volatile long forked_at;
+static bool was_forked_at[MOST_STEPS];
+
+static bool is(const char *name, const char *other)
+{
+	return strcmp(name, other) == 0;
+}
+
+static void drop_state(void)
+{
+	void *state = hook_state();
+
+	if (state) {
+		munlock(state, PAGE);
+		if (madvise(state, PAGE, MADV_DONTNEED))
+			abort();
+	}
+}
+
+static void fork_with(long (*fork_function)(void))
+{
+	long pid = fork_function();
+
+	if (pid < 0)
+		abort();
+	if (pid == 0) {
+		is_child = true;
+		forked_at = step;
+		return;
+	}
+	was_forked_at[step] = true;
+	int status;
+
+	if (waitpid((pid_t)pid, &status, 0) != pid || status)
+		abort();
+	total->forks++;
+}
+
+static long libc_fork(void)
+{
+	return fork();
+}
+
+static long raw_clone(void)
+{
+	return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+static void act(void)
+{
+	if (is(action, "draw-while-out") && !hook_is_out())
+		return;
+	total->actions++;
+	if (is(action, "draw"))
+		draw_16();
+	else if (is(action, "draw-while-out"))
+		draw_16();
+	else if (is(action, "fork"))
+		fork_with(libc_fork);
+	else if (is(action, "clone"))
+		fork_with(raw_clone);
+	else if (is(action, "drop"))
+		drop_state();
+	else if (is(action, "request"))
+		vgetrandom_reseed();
+	else if (is(action, "reseed-kernel") && ioctl(urandom, RNDRESEEDCRNG))
+		abort();
+}
+
+static bool every_step(void)
+{
+	return is(action, "draw") || is(action, "draw-while-out") || is(action, "fork") ||
+	       is(action, "clone");
+}
+
+static void stop_stepping(void *context)
+{
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+}
+
+static void handler(int signal, siginfo_t *info, void *context)
+{
+	(void)signal, (void)info;
+	if (++step == MOST_STEPS)
+		abort();
+	if (every_step()) {
+		if (step % stride == 0)
+			act();
+		if (is_child)
+			stop_stepping(context);
+	} else if (step == act_at) {
+		act();
+		stop_stepping(context);
+	}
+}
+
+/* No call in between: what is stepped through is vgetrandom() and nothing else. */
+#define SET_TRAP_FLAG                                                                              \
+	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\t"           \
+			 "popfq\n\tleaq 128(%%rsp), %%rsp" ::                                      \
+				 : "memory", "cc")
+#define CLEAR_TRAP_FLAG                                                                            \
+	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\t"          \
+			 "popfq\n\tleaq 128(%%rsp), %%rsp" ::                                      \
+				 : "memory", "cc")
+
+static size_t prepare(void)
+{
+	if (is(situation, "first-of-process") || is(situation, "first"))
+		return 16;
+	draw(16);
+	if (is(situation, "hot"))
+		return 16;
+	if (is(situation, "refill")) {
+		draw(layout.batch_bytes - 16);
+		return 16;
+	}
+	if (is(situation, "across")) {
+		draw(layout.batch_bytes - 32);
+		return 48;
+	}
+	if (is(situation, "bulk"))
+		return (layout.bulk_min_bytes + 15) / 16 * 16;
+	if (is(situation, "wiped")) {
+		drop_state();
+		return 16;
+	}
+	if (is(situation, "requested")) {
+		vgetrandom_reseed();
+		return 16;
+	}
+	exit(2);
+}
+
+/* Records what children drew, but for what they have in common with BUF; returns the first step
+ * from which on they do. */
+static long compare(const unsigned char *buf, size_t size)
+{
+	long first_shared = step + 1;
+
+	for (long i = 0; i <= step; i++) {
+		bool shared = false;
+
+		if (!was_forked_at[i])
+			continue;
+		for (size_t at = 0; at < size; at += RECORD_BYTES)
+			shared |= !memcmp(forked_draws[i] + at, buf + at, RECORD_BYTES);
+		if (!shared)
+			record(forked_draws[i], size);
+		if (shared && i < first_shared)
+			first_shared = i;
+		if (!shared && i > first_shared)
+			first_shared = 0; /* not only the end is shared */
+	}
+	return first_shared;
+}
+
+static void *stepped_draw(void *arg)
+{
+	static _Thread_local unsigned char buf[MOST_BYTES];
+	size_t size = prepare();
+
+	(void)arg;
+	step = 0;
+	SET_TRAP_FLAG;
+	ssize_t got = vgetrandom(buf, size, 0);
+	CLEAR_TRAP_FLAG;
+	if (got != (ssize_t)size)
+		abort();
+	if (is_child) {
+		memcpy(forked_draws[forked_at], buf, size);
+	} else {
+		record(buf, size);
+		if (total->forks)
+			printf("shared_at_the_end=%ld\n", step - compare(buf, size));
+	}
+	/* The state is in order afterwards. */
+	draw(16);
+	draw(48);
+	if (is_child)
+		_exit(0);
+	return NULL;
+}
+
+/* One draw, stepped through; returns how many steps there were. */
+static long run(void)
+{
+	if (is(situation, "first-of-process")) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0) {
+			stepped_draw(NULL);
+			total->steps = step;
+			fflush(stdout);
+			_exit(0);
+		}
+		if (waitpid(pid, &status, 0) != pid || status)
+			abort();
+		return total->steps;
+	}
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, stepped_draw, NULL) || pthread_join(thread, NULL))
+		abort();
+	return step;
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction trap = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+
+	if (argc != 4)
+		return 2;
+	situation = argv[1];
+	action = argv[2];
+
+	long most = atol(argv[3]), steps;
+
+	hook_layout(&layout);
+	records_start(2000000);
+	total = map_shared(sizeof(*total));
+	forked_draws = map_shared((size_t)MOST_STEPS * MOST_BYTES);
+	if (is(action, "reseed-kernel"))
+		urandom = open("/dev/urandom", O_RDONLY);
+	sigaction(SIGTRAP, &trap, NULL);
+	if (!is(situation, "first-of-process"))
+		draw(16);
+
+	/* Nothing happens in the first run, which counts the steps. */
+	act_at = 0;
+	stride = 1L << 40;
+	steps = run();
+	stride = steps / most + 1;
+	if (every_step()) {
+		run();
+	} else {
+		for (act_at = 1; act_at <= steps; act_at += stride)
+			run();
+	}
+	printf("steps=%ld\nactions=%ld\nforks=%ld\n", steps, total->actions, total->forks);
+	print_stats();
+	records_check();
+	return 0;
+}

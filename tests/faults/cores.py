@@ -1,0 +1,158 @@
+"""The core as shipped over the scripted kernel, and variants of it with one defect each.
+
+Every file of the core is compiled with the very command that the shipped library's build uses;
+only the kernel's interfaces are replaced, as in the other tests (tests/c/scripted_kernel.h). A
+variant is made from a copy of the source in which a text was replaced; where the text is not found
+exactly once, the source has changed and the defect must be seeded anew.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build" / "tests" / f"faults-{os.uname().machine}"
+KERNEL = {"kernel.c", "vdso.c", "vvar.c"}
+PEEK = "tests/faults/peek.c"
+SCRIPTED_KERNEL = "tests/c/scripted_kernel.c"
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """One text in place of another, which occurs exactly once in the file."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A mistake that the protocol's author might have made."""
+
+    name: str
+    replacements: tuple[Replacement, ...]
+
+
+def run(command: list[str]) -> str:
+    """Run a command and return what it printed; its errors are part of the exception."""
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        message = f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
+        raise RuntimeError(message)
+    return done.stdout
+
+
+@functools.cache
+def _commands() -> tuple[tuple[Path, tuple[str, ...]], ...]:
+    """Return the source files of the shipped library, each with its compile command."""
+    directory = BUILD / "shipped"
+    run(
+        ["cmake", "-S", str(ROOT), "-B", str(directory)]
+        + ["-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DCMAKE_BUILD_TYPE=Release"]
+    )
+    entries = json.loads((directory / "compile_commands.json").read_text())
+    return tuple(
+        (Path(entry["file"]), _without_files(shlex.split(entry["command"]))) for entry in entries
+    )
+
+
+def _without_files(command: list[str]) -> tuple[str, ...]:
+    """Return the compiler and its options, but neither source nor object."""
+    kept: list[str] = []
+    skip = False
+    for word in command:
+        if skip or word in {"-o", "-c"}:
+            skip = not skip
+        else:
+            kept.append(word)
+    return tuple(kept)
+
+
+def _compile(command: tuple[str, ...], source: Path, headers: bytes) -> Path:
+    """Compile a file unless the same was compiled before; return the object."""
+    digest = hashlib.sha256(headers + source.read_bytes() + repr(command).encode()).hexdigest()
+    made = BUILD / "objects" / f"{source.stem}-{digest[:24]}.o"
+    if not made.exists():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = made.with_suffix(f".{os.getpid()}")
+        run([*command, "-c", str(source), "-o", str(unfinished)])
+        unfinished.rename(made)
+    return made
+
+
+def _copy(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    for part in ("csrc", "tests/c", "tests/faults"):
+        shutil.copytree(ROOT / part, directory / part, ignore=shutil.ignore_patterns("python", "_*"))
+
+
+def _seed(directory: Path, defect: Defect) -> None:
+    for change in defect.replacements:
+        path = directory / change.file
+        text = path.read_text()
+        if text.count(change.old) != 1:
+            message = f"{defect.name}: {change.file} has changed, seed the defect anew"
+            raise RuntimeError(message)
+        path.write_text(text.replace(change.old, change.new))
+
+
+def build(
+    defect: Defect | None = None,
+    *,
+    scripted: bool = True,
+    options: tuple[str, ...] = (),
+    compiler: str | None = None,
+) -> Path:
+    """Build the core as a shared library.
+
+    Args:
+        defect (Defect | None): The mistake to make in it.
+        scripted (bool): Whether the kernel is the scripted one.
+        options (tuple[str, ...]): More options for the compiler.
+        compiler (str | None): A compiler other than the shipped library's.
+
+    Returns:
+        Path: The library.
+    """
+    name = (defect.name if defect else "as-shipped") + ("" if scripted else "-real-kernel")
+    directory = BUILD / "variants" / name.replace(" ", "-")
+    _copy(directory)
+    if defect:
+        _seed(directory, defect)
+    headers = b"".join(path.read_bytes() for path in sorted(directory.glob("**/*.h")))
+    jobs = []
+    for source, command in _commands():
+        command = (compiler or command[0], *command[1:], *options)
+        if not (scripted and source.name in KERNEL):
+            jobs.append((command, directory / "csrc" / source.name))
+    for file in (PEEK, SCRIPTED_KERNEL) if scripted else (PEEK,):
+        jobs.append(((*command, "-fvisibility=default"), directory / file))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(lambda job: _compile(*job, headers), jobs))
+    library = directory / "libvgetrandom.so"
+    run(
+        [compiler or command[0], "-shared", "-pthread", "-Wl,-z,relro,-z,now", *options]
+        + ["-o", str(library), *map(str, objects)]
+    )
+    return library
+
+
+def program(name: str, *sources: str) -> Path:
+    """Build a program from files of this directory."""
+    headers = b"".join(path.read_bytes() for path in sorted(ROOT.glob("**/*.h")))
+    command = ("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra")
+    here = Path(__file__).parent
+    objects = [_compile(command, here / source, headers) for source in sources]
+    made = BUILD / name
+    run([*command[:1], "-o", str(made), *map(str, objects), "-ldl", "-pthread"])
+    return made

@@ -1,0 +1,248 @@
+"""Running faults: what the injector (inject.c) is told and what it tells."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import threading
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import IO, TYPE_CHECKING
+
+from . import cores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+# What can happen before an instruction, by the letters of inject.c.
+FAULTS = {
+    "D": "drop",
+    "S": "signal, handler draws",
+    "F": "fork, child draws too",
+    "B": "signal, handler forks, both draw",
+    "G": "kernel reseeds",
+    "R": "reseed() by another thread",
+}
+FORKING = "FB"
+
+
+class Outcome(IntEnum):
+    """What became of a fault; as in inject.c."""
+
+    NOT_REACHED = 0
+    DONE = 1
+    PAGE_WRITTEN = 2
+    NOTHING_THERE = 3
+
+
+class Role(IntEnum):
+    """What a draw is for; as in subject.h."""
+
+    PREPARATION = 0
+    SUBJECT = 1
+    NESTED = 2
+    FOLLOWING = 3
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The core's constants, in bytes."""
+
+    batch: int
+    keystream: int
+    bulk_min: int
+    bulk_grain: int
+    bulk: int
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A draw to inject faults into: what is drawn before, and how much by itself."""
+
+    name: str
+    preparation: tuple[int, ...]
+    length: int
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One of the draw: where (in the library, if it is in there) and what it touches."""
+
+    offset: int | None
+    pc: int
+    touches_generation: bool
+    touches_word: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """Faults to inject: the first before instruction `at`, the second `gap` later."""
+
+    at: int
+    faults: str
+    gap: int = 1
+
+    def line(self) -> str:
+        """Return this for inject.c."""
+        if len(self.faults) == 1:
+            return f"{self.at} {self.faults}\n"
+        return f"{self.at} {self.faults[0]} {self.gap} {self.faults[1]}\n"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One that was injected."""
+
+    kind: str
+    outcome: Outcome
+    calls: int
+    generation_touched: int
+    word_touched: int
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw that returned."""
+
+    pid: int
+    began: int
+    serial: int
+    role: Role
+    fork: int
+    error: int
+    result: int
+    length: int
+    calls_before: int
+    calls_after: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of the scripted kernel, to the process `pid`; `got` is negative for a failure."""
+
+    source: int
+    pid: int
+    got: int
+    asked: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run has shown."""
+
+    run: Run
+    seed: int
+    status: int
+    drop_attempts: int
+    first_keys: int
+    failures: int
+    faults: tuple[Fault, ...]
+    draws: tuple[Draw, ...]
+    log: tuple[Answer, ...]
+
+
+_SIZES = struct.Struct("<6Q")
+_INSTRUCTION = struct.Struct("<3Q")
+_RESULT = struct.Struct("<IIiIIIQQQ")
+_FAULT = struct.Struct("<IIQQQ")
+_RECORD = struct.Struct("<iiIIIiqQQQQ")
+_ANSWER = struct.Struct("<IiqQ")
+_MAX_FAULTS = 2
+_NOWHERE = (1 << 64) - 1
+
+
+def _read(stream: IO[bytes], size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) != size:
+        message = "the injector has ended"
+        raise EOFError(message)
+    return data
+
+
+def _rows(stream: IO[bytes], row: struct.Struct, count: int) -> list[tuple[int, ...]]:
+    return list(row.iter_unpack(_read(stream, row.size * count))) if count else []
+
+
+class Injector:
+    """The injector at work on one kind of draw."""
+
+    def __init__(self, library: Path, kind: Kind, sizes: Sizes | None = None) -> None:
+        """Start it and read the draw's instructions."""
+        following = (24, sizes.batch - 1) if sizes else (24, 24)
+        program = cores.program("inject", "inject.c", "stepping.c", "subject.c")
+        preparation = ",".join(map(str, kind.preparation))
+        self._process = subprocess.Popen(
+            [program, library, str(kind.length), ",".join(map(str, following))]
+            + ([preparation] if preparation else []),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdin
+        assert self._process.stdout
+        self._input, self._output = self._process.stdin, self._process.stdout
+        *constants, count = _SIZES.unpack(_read(self._output, _SIZES.size))
+        self.sizes = Sizes(*constants)
+        self.instructions = tuple(
+            Instruction(None if offset == _NOWHERE else offset, pc, bool(bits & 2), bool(bits & 4))
+            for offset, pc, bits in _rows(self._output, _INSTRUCTION, count)
+        )
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        self._input.close()
+        self._output.close()
+
+    def __enter__(self) -> Injector:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.close()
+
+    def _tell(self, runs: list[Run]) -> None:
+        try:
+            for run in runs:
+                self._input.write(run.line().encode())
+            self._input.close()
+        except OSError:  # it ended: the reader will notice
+            pass
+
+    def results(self, runs: Iterable[Run]) -> Iterator[Result]:
+        """Make these runs, which are the last ones; yield what each has shown."""
+        runs = list(runs)
+        threading.Thread(target=self._tell, args=(runs,), daemon=True).start()
+        for run in runs:
+            yield self._result(run)
+
+    def _result(self, run: Run) -> Result:
+        out = self._output
+        header = _RESULT.unpack(_read(out, _RESULT.size))
+        seed, fault_count, status, records, entries, attempts, first_keys, failures, used = header
+        faults = _rows(out, _FAULT, _MAX_FAULTS)[:fault_count]
+        draws = _rows(out, _RECORD, records)
+        log = tuple(self._answer() for _ in range(entries))
+        arena = _read(out, used) if used else b""
+        return Result(
+            run,
+            seed,
+            status,
+            attempts,
+            first_keys,
+            failures,
+            tuple(Fault(chr(kind), Outcome(outcome), *rest) for kind, outcome, *rest in faults),
+            tuple(
+                Draw(*row[:3], Role(row[3]), *row[4:10], arena[row[10] : row[10] + row[7]])
+                for row in draws
+            ),
+            log,
+        )
+
+    def _answer(self) -> Answer:
+        source, pid, got, asked = _ANSWER.unpack(_read(self._output, _ANSWER.size))
+        return Answer(source, pid, got, asked, _read(self._output, max(got, 0)))

@@ -1,0 +1,281 @@
+"""What a run may show: every output byte computed anew from the kernel's answers.
+
+The rules, each stated once:
+
+1. A draw returns all its bytes, and they are those of the protocol (state.h, draw.c) under a key
+   that the kernel gave this very process in full: either the state as this process left it, or a
+   key fetched during the draw; together with every later answer of the draw, in order. Otherwise
+   they are the kernel's own answer.
+2. No two draws and no two processes share 16 bytes, and no 16 zero bytes appear.
+3. After the kernel reseeded, or reseed() was called, a key from before it is not used.
+4. A thread fetches one first key, not two: it has one state.
+
+A draw takes effect at one point in time: when it looks at the generation for the last time, or when
+the kernel answers for the last time if that is later. Whatever happens in the few instructions from
+there to its return happens, as far as anybody can tell, after the draw: a fork there gives parent
+and child the same bytes, as a fork after the return would. The injector sees, by watching the
+generation word, whether a draw looked at it after a fault, so that this window is allowed exactly.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+
+from .injector import FORKING, Outcome, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .injector import Answer, Draw, Fault, Result, Sizes
+
+KEY_BYTES = 32
+WINDOW = 16
+# Every window of shorter outputs is looked at; of longer ones every sixteenth, beyond the rule
+# that each keystream is handed out once.
+EVERY_WINDOW_BELOW = 8192
+
+
+def keystream(key: bytes, length: int) -> bytes:
+    """Return the first bytes of ChaCha20's keystream with a zero nonce."""
+    encryptor = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor()
+    return encryptor.update(bytes(length))
+
+
+@dataclass(frozen=True)
+class State:
+    """A generator between two draws."""
+
+    key: bytes
+    batch: bytes = b""  # not yet served
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How an output came about."""
+
+    data: bytes
+    state: State | None  # afterwards; None where nothing is known of it
+    reseed: int | None  # the kernel's answer that its key began with, as a place in the log
+    uses_state: bool = True  # not so where the kernel has served it
+
+
+class _TooFewAnswersError(Exception):
+    """The draw would have asked the kernel more often."""
+
+
+def _mixed(secret: bytes, fresh: Answer) -> bytes:
+    return bytes(a ^ b for a, b in zip(secret, fresh.data, strict=True))
+
+
+def serve(state: State, length: int, fresh: list[Answer], sizes: Sizes) -> tuple[bytes, State]:
+    """Do what the protocol does without any fault, with exactly these answers of the kernel."""
+    answers = iter(fresh)
+    key, batch, out = state.key, state.batch, b""
+
+    def refill() -> None:
+        nonlocal key, batch
+        stream = keystream(_mixed(key, _next(answers)), sizes.keystream)
+        key, batch = stream[:KEY_BYTES], stream[KEY_BYTES:]
+
+    while length - len(out) >= sizes.bulk_min:
+        left = length - len(out)
+        if len(batch) < KEY_BYTES:
+            refill()
+        secret, batch = batch[:KEY_BYTES], batch[KEY_BYTES:]
+        chunk = left - left % sizes.bulk_grain if left < sizes.bulk else sizes.bulk
+        out += keystream(_mixed(secret, _next(answers)), chunk)
+    while len(out) < length:
+        if not batch:
+            refill()
+        taken = min(length - len(out), len(batch))
+        out, batch = out + batch[:taken], batch[taken:]
+    if next(answers, None) is not None:
+        raise _TooFewAnswersError
+    return out, State(key, batch)
+
+
+def _next(answers: Iterator[Answer]) -> Answer:
+    answer = next(answers, None)
+    if answer is None or answer.got != KEY_BYTES:
+        raise _TooFewAnswersError
+    return answer
+
+
+class Oracle:
+    """The judge of one run."""
+
+    def __init__(self, result: Result, sizes: Sizes) -> None:
+        """Prepare to judge."""
+        self._result = result
+        self._sizes = sizes
+        self._shared: set[tuple[int, int]] = set()  # pairs of draws that may be equal
+
+    def violations(self) -> list[str]:
+        """Return what is wrong with the run."""
+        result = self._result
+        found = []
+        if result.status or result.failures:
+            found.append(f"the process or a child of it failed: status {result.status:#x}")
+        found += [
+            f"{_name(draw)} returned {draw.result}, errno {draw.error}"
+            for draw in result.draws
+            if draw.result != draw.length
+        ]
+        if result.first_keys > 1:
+            found.append("a thread has claimed two states")
+        if Role.FOLLOWING not in {draw.role for draw in result.draws}:
+            found.append("the state was not used any more")
+        for pid in dict.fromkeys(draw.pid for draw in result.draws):
+            found += self._judge_process(pid)
+        return found + self._repetitions()
+
+    # ---- one process ----
+
+    def _judge_process(self, pid: int) -> list[str]:
+        found = []
+        state: State | None = None
+        mine = [draw for draw in self._result.draws if draw.pid == pid]
+        while mine:
+            # A nested draw returns before the one that it interrupted.
+            count = next(i for i, draw in enumerate(mine) if draw.role != Role.NESTED) + 1
+            group, mine = mine[:count], mine[count:]
+            explained = self._explain_group(group, state)
+            if explained is None:
+                found.append(f"{_name(group[-1])} gave bytes that no legal key gives")
+                found += [f"... interrupted by {_name(draw)}" for draw in group[:-1]]
+                state = None
+            else:
+                state = explained[-1]
+        return found
+
+    def _explain_group(self, group: list[Draw], state: State | None) -> list[State | None] | None:
+        """Explain draws that overlap in some order; return the states after each, or None."""
+        for order in itertools.permutations(group):
+            states = [state]
+            for draw in order:
+                explanation = self._explain(draw, states[-1])
+                if explanation is None:
+                    break
+                states.append(explanation.state if explanation.uses_state else states[-1])
+            else:
+                return states
+        return None
+
+    def _explain(self, draw: Draw, state: State | None) -> Explanation | None:
+        for explanation in self._possible(draw, state):
+            if explanation.data == draw.data and not self._stale(draw, explanation):
+                return explanation
+        if self._may_share_with_parent(draw):
+            return Explanation(draw.data, None, None, uses_state=False)
+        return None
+
+    def _answers(self, draw: Draw) -> list[tuple[int, Answer]]:
+        """Return what the kernel answered to this draw, in the process that it returned in."""
+        nested = [
+            other
+            for other in self._result.draws
+            if other.role == Role.NESTED
+            and other.began == draw.pid
+            and other.serial > draw.serial
+        ]
+        return [
+            (n, answer)
+            for n, answer in enumerate(self._result.log)
+            if draw.calls_before <= n < draw.calls_after
+            and self._given_to(n, answer) == draw.pid
+            and not any(other.calls_before <= n < other.calls_after for other in nested)
+        ]
+
+    def _given_to(self, n: int, answer: Answer) -> int:
+        """Return the process that asked; a child forked inside the call has logged it again."""
+        for draw in self._result.draws:
+            if draw.pid == answer.pid and draw.fork and n < self._fork(draw).calls:
+                return self._result.draws[0].began
+        return answer.pid
+
+    def _possible(self, draw: Draw, state: State | None) -> Iterator[Explanation]:
+        answers = self._answers(draw)
+        starts: list[tuple[State, int | None, list[Answer]]] = []
+        if state is not None:
+            starts.append((state, None, [answer for _, answer in answers]))
+        for i, (n, answer) in enumerate(answers):
+            if answer.got == KEY_BYTES:
+                starts.append((State(answer.data), n, [later for _, later in answers[i + 1 :]]))
+        for start, reseed, fresh in starts:
+            try:
+                data, after = serve(start, draw.length, fresh, self._sizes)
+            except _TooFewAnswersError:
+                continue
+            yield Explanation(data, after, reseed)
+        data = b""
+        for _, answer in reversed(answers):
+            if len(data) < draw.length:
+                data = answer.data + data
+        yield Explanation(data, None, None, uses_state=False)
+
+    # ---- faults ----
+
+    def _done(self, kinds: str) -> list[Fault]:
+        return [
+            fault
+            for fault in self._result.faults
+            if fault.kind in kinds and fault.outcome == Outcome.DONE
+        ]
+
+    def _stale(self, draw: Draw, explanation: Explanation) -> bool:
+        """Return whether a key from before a reseed was used after it."""
+        if not explanation.uses_state or draw.role == Role.PREPARATION:
+            return False
+        for fault in self._done("GR"):
+            touched = fault.word_touched if fault.kind == "G" else fault.generation_touched
+            noticed = touched >> draw.serial & 1
+            if noticed and (explanation.reseed is None or explanation.reseed < fault.calls):
+                return True
+        return False
+
+    def _fork(self, draw: Draw) -> Fault:
+        """Return the fork that the process came from in which a draw returned."""
+        return self._done(FORKING)[draw.fork - 1]
+
+    def _may_share_with_parent(self, draw: Draw) -> bool:
+        """Return whether the draw was over, but for its return, when its process was forked."""
+        if draw.began == draw.pid:
+            return False
+        fork = self._fork(draw)
+        for other in self._result.draws:
+            if other.pid != draw.began or other.serial != draw.serial or other.data != draw.data:
+                continue
+            looked_later = fork.generation_touched >> draw.serial & 1
+            asked_later = any(n >= fork.calls for n, _ in self._answers(other))
+            if not looked_later and not asked_later:
+                self._shared |= {(id(other), id(draw)), (id(draw), id(other))}
+                return True
+        return False
+
+    # ---- all of them ----
+
+    def _repetitions(self) -> list[str]:
+        found = []
+        owners: dict[bytes, list[Draw]] = {}
+        for draw in self._result.draws:
+            if bytes(WINDOW) in draw.data:
+                found.append(f"{_name(draw)} gave {WINDOW} zero bytes")
+            step = 1 if draw.length < EVERY_WINDOW_BELOW else WINDOW
+            for at in range(0, draw.length - WINDOW + 1, step):
+                owners.setdefault(draw.data[at : at + WINDOW], []).append(draw)
+        pairs = {
+            (_name(a), _name(b))
+            for draws in owners.values()
+            for a, b in itertools.combinations(draws, 2)
+            if (id(a), id(b)) not in self._shared
+        }
+        return found + [f"{a} and {b} share {WINDOW} bytes" for a, b in sorted(pairs)]
+
+
+def _name(draw: Draw) -> str:
+    process = f"child {draw.fork}" if draw.fork else "the parent"
+    return f"{draw.role.name.lower()} draw {draw.serial} of {draw.length} bytes in {process}"

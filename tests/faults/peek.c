@@ -1,0 +1,9 @@
+/* Linked into the library under test: where the calling thread's state is. */
+#include "../../csrc/states.h"
+
+void *peek_state(void);
+
+void *peek_state(void)
+{
+	return self.slot ? self.slot->state : NULL;
+}

@@ -1,0 +1,193 @@
+"""A kernel whose getrandom fails or answers short: errno, no partial result, and life goes on."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import pytest
+
+from libraries import scripted
+from model import KEY_BYTES, Model
+
+if TYPE_CHECKING:
+    from script import Kernel
+
+pytestmark = pytest.mark.new_thread
+
+FFI, LIB = scripted()
+LAYOUT = FFI.new("struct hook_layout *")
+LIB.hook_layout(LAYOUT)
+BATCH = LAYOUT.batch_bytes
+
+ERRORS = [errno.EINTR, errno.EAGAIN, errno.ENOSYS, errno.EPERM]
+SIZES = [1, 16, 300, BATCH, LAYOUT.bulk_bytes, 2 * LAYOUT.bulk_bytes + 100]
+
+
+def code(error: int) -> str:
+    return errno.errorcode[error]
+
+
+def works_again(kernel: Kernel, size: int) -> None:
+    """What comes next is right, from the state, and is the state's next."""
+    kernel.recover()
+    model = Model(kernel)
+    kernel.lib.vgetrandom_reseed()
+    model.request()
+    fallbacks = kernel.stats().fallbacks
+    for _ in range(3):
+        assert kernel.draw(size) == model.draw(size)
+    assert kernel.stats().fallbacks == fallbacks
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=code)
+@pytest.mark.parametrize("size", SIZES)
+def test_first_draw(kernel: Kernel, size: int, error: int) -> None:
+    kernel.answer_with(-error)
+    assert kernel.fail(size) == error
+    assert kernel.fail(size) == error
+    works_again(kernel, size)
+
+
+@pytest.mark.parametrize("cause", ["drop", "reseed", "request"])
+@pytest.mark.parametrize("error", ERRORS, ids=code)
+@pytest.mark.parametrize("size", SIZES)
+def test_reseed(kernel: Kernel, size: int, error: int, cause: str) -> None:
+    kernel.draw(16)
+    if cause == "request":
+        kernel.lib.vgetrandom_reseed()
+    else:
+        getattr(kernel, cause)()
+    kernel.answer_with(-error)
+    assert kernel.fail(size) == error
+    works_again(kernel, size)
+
+
+def refill_without_vdso(kernel: Kernel) -> None:
+    """The next refill asks getrandom."""
+    kernel.script.has_vdso = 0
+    kernel.draw(BATCH - 1)
+    kernel.draw(1)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=code)
+@pytest.mark.parametrize("size", SIZES)
+def test_refill(kernel: Kernel, size: int, error: int) -> None:
+    refill_without_vdso(kernel)
+    kernel.answer_with(-error)
+    assert kernel.fail(size) == error
+    works_again(kernel, size)
+
+
+@pytest.mark.parametrize("size", [300, BATCH, 2 * LAYOUT.bulk_bytes])
+def test_refill_after_part_of_the_request_is_served(kernel: Kernel, size: int) -> None:
+    kernel.script.has_vdso = 0
+    kernel.draw(BATCH - 100)
+    kernel.answer_with(-errno.EPERM)
+    assert kernel.fail(size) == errno.EPERM
+    works_again(kernel, size)
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_large_request_fails_late(kernel: Kernel, after: int) -> None:
+    kernel.script.has_vdso = 0
+    kernel.draw(16)
+    kernel.answer_with(-errno.EPERM, after=after)
+    assert kernel.fail(10 * LAYOUT.bulk_bytes) == errno.EPERM
+    works_again(kernel, 16)
+
+
+@pytest.mark.parametrize("answer", [1, KEY_BYTES - 1])
+@pytest.mark.parametrize("size", SIZES)
+def test_short_answers_are_no_keys(kernel: Kernel, size: int, answer: int) -> None:
+    # The first is the key's; what follows is complete, and so is the fallback.
+    calls = kernel.calls
+    kernel.answer_with(answer, times=1)
+    drawn = kernel.draw(size)
+    assert [got for _, _, got in kernel.since(calls)] == [answer, size]
+    assert drawn == kernel.answer(calls + 1, size)
+    assert kernel.stats().fallbacks > 0
+    works_again(kernel, size)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("answer", [1, KEY_BYTES - 1])
+@pytest.mark.parametrize("size", SIZES)
+def test_short_answers_at_a_refill(kernel: Kernel, size: int, answer: int, times: int) -> None:
+    kernel.script.has_vdso = 0
+    model = Model(kernel)
+    assert kernel.draw(BATCH - 8) == model.draw(BATCH - 8)
+    kernel.answer_with(answer, times=times)
+    # Once is tried again, twice is left to the kernel: the model knows.
+    assert kernel.draw(size) == model.draw(size)
+    assert kernel.draw(size) == model.draw(size)
+
+
+@pytest.mark.parametrize("size", [1, 16, 300, 1000])
+def test_the_fallback_goes_on_after_short_answers(kernel: Kernel, size: int) -> None:
+    calls = kernel.calls
+    kernel.answer_with(7)
+    drawn = kernel.draw(size)
+    pieces = kernel.since(calls)[1:]
+    assert [length for _, length, _ in pieces] == list(range(size, 0, -7))
+    answers = [kernel.answer(calls + 1 + n, min(7, size - 7 * n)) for n in range(len(pieces))]
+    assert drawn == b"".join(answers)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=code)
+def test_the_fallback_fails_in_the_middle(kernel: Kernel, error: int) -> None:
+    # A handler interrupted this thread's draw, say: its state is out.
+    kernel.draw(16)
+    state = kernel.lib.hook_check_out()
+    kernel.answer_with(-error)
+    assert kernel.fail(100) == error
+    kernel.lib.hook_check_in(state)
+    works_again(kernel, 16)
+
+
+def test_the_fallback_is_not_stopped_by_a_signal_between_its_pieces(kernel: Kernel) -> None:
+    kernel.draw(16)
+    state = kernel.lib.hook_check_out()
+    events = {0: 10, 1: -errno.EINTR, 2: 0}
+    first = kernel.calls
+
+    def on_call(call: int) -> None:
+        kernel.script.getrandom_answer = events.get(call - first + 1, 0)
+
+    kernel.answer_with(10)
+    keep = kernel.on_call(on_call)
+    drawn = kernel.draw(100)
+    del keep
+    assert [answer for _, _, answer in kernel.since(first)] == [10, -errno.EINTR, 90]
+    assert drawn == kernel.answer(first, 10) + kernel.answer(first + 2, 90)
+    kernel.lib.hook_check_in(state)
+
+
+def test_a_failed_reseed_leaves_nothing_of_the_old_batch(kernel: Kernel) -> None:
+    kernel.draw(16)
+    old = kernel.field("batch", BATCH)[16:]
+    kernel.lib.vgetrandom_reseed()
+    kernel.answer_with(-errno.EPERM)
+    kernel.fail(16)
+    page = bytes(kernel.page())
+    assert old[:16] not in page
+    assert old[-16:] not in page
+
+
+def test_served_from_the_batch_while_the_kernel_fails(kernel: Kernel) -> None:
+    model = Model(kernel)
+    assert kernel.draw(16) == model.draw(16)
+    kernel.answer_with(-errno.ENOSYS)
+    assert kernel.draw(BATCH - 16) == model.draw(BATCH - 16)
+
+
+@pytest.mark.parametrize("cause", ["drop", "none"])
+def test_errno_is_left_alone_by_success(kernel: Kernel, cause: str) -> None:
+    kernel.draw(16)
+    buffer = kernel.ffi.new("uint8_t[]", 16)
+    for size in (16, 16, 0):
+        if cause == "drop":
+            kernel.drop()
+        kernel.ffi.errno = errno.EXDEV
+        assert kernel.lib.vgetrandom(buffer, size, 0) == size
+        assert kernel.ffi.errno == errno.EXDEV

@@ -1,0 +1,111 @@
+"""getrandom(2)'s contract: lengths and flags of vgetrandom()."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+import vgetrandom
+from script import GETRANDOM
+from vgetrandom import _core
+
+if TYPE_CHECKING:
+    from script import Kernel
+
+pytestmark = pytest.mark.new_thread
+
+GRND_INSECURE = 4
+PASSED_ON = [os.GRND_RANDOM, GRND_INSECURE, os.GRND_RANDOM | os.GRND_NONBLOCK]
+PASSED_ON += [GRND_INSECURE | os.GRND_NONBLOCK, GRND_INSECURE | os.GRND_RANDOM]
+
+
+@pytest.mark.parametrize("flags", PASSED_ON)
+@pytest.mark.parametrize("size", [1, 16, 1000, 100_000])
+def test_passed_to_the_kernel(kernel: Kernel, size: int, flags: int) -> None:
+    kernel.draw(16)
+    calls = kernel.calls
+    assert kernel.draw(size, flags) == kernel.answer(calls, size)
+    assert kernel.since(calls) == [(GETRANDOM, size, size)]
+    assert kernel.entry(calls).flags == flags
+
+
+@pytest.mark.parametrize("flags", PASSED_ON)
+def test_what_the_kernel_says_to_them(kernel: Kernel, flags: int) -> None:
+    kernel.answer_with(-errno.EINVAL)
+    assert kernel.fail(16, flags) == errno.EINVAL
+
+
+def test_passed_to_the_kernel_even_for_nothing(kernel: Kernel) -> None:
+    assert kernel.draw(0, os.GRND_RANDOM) == b""
+
+
+@pytest.mark.parametrize("size", [16, 100_000])
+def test_nonblock_goes_along_with_the_key(kernel: Kernel, size: int) -> None:
+    calls = kernel.calls
+    kernel.draw(size, os.GRND_NONBLOCK)
+    asked = [kernel.entry(n).flags for n in range(calls, kernel.calls)]
+    assert asked[0] == os.GRND_NONBLOCK
+    kernel.lib.vgetrandom_reseed()
+    kernel.draw(16)
+    assert kernel.entry(kernel.calls - 2).flags == 0
+
+
+def test_nonblock_before_the_kernel_is_ready(kernel: Kernel) -> None:
+    kernel.answer_with(-errno.EAGAIN)
+    assert kernel.fail(16, os.GRND_NONBLOCK) == errno.EAGAIN
+
+
+def test_nonblock_is_served_from_the_state(kernel: Kernel) -> None:
+    kernel.draw(16)
+    calls = kernel.calls
+    kernel.draw(16, os.GRND_NONBLOCK)
+    assert kernel.calls == calls
+
+
+@pytest.mark.parametrize("flags", [8, 16, 1 << 31, 0xFFFFFFFF, 8 | os.GRND_NONBLOCK])
+@pytest.mark.parametrize("size", [0, 16])
+def test_unknown(kernel: Kernel, size: int, flags: int) -> None:
+    data = bytearray(b"\xa5" * 16)
+    calls = kernel.calls
+    assert kernel.lib.vgetrandom(kernel.ffi.from_buffer(data), size, flags) == -1
+    assert kernel.ffi.errno == errno.EINVAL
+    assert data == b"\xa5" * 16
+    assert kernel.calls == calls
+
+
+@pytest.mark.parametrize("size", [1 << 63, (1 << 63) + 1, (1 << 64) - 1])
+@pytest.mark.parametrize("flags", [0, os.GRND_NONBLOCK, os.GRND_RANDOM])
+def test_longer_than_an_answer_can_tell(kernel: Kernel, size: int, flags: int) -> None:
+    kernel.draw(1)
+    assert kernel.lib.vgetrandom(kernel.ffi.NULL, size, flags) == -1
+    assert kernel.ffi.errno == errno.EINVAL
+
+
+@pytest.mark.parametrize("flags", [0, os.GRND_NONBLOCK])
+def test_nothing(kernel: Kernel, flags: int) -> None:
+    calls = kernel.calls
+    assert kernel.lib.vgetrandom(kernel.ffi.NULL, 0, flags) == 0
+    kernel.draw(16)
+    assert kernel.calls > calls
+    calls = kernel.calls
+    assert kernel.lib.vgetrandom(kernel.ffi.NULL, 0, flags) == 0
+    assert kernel.calls == calls
+
+
+@pytest.mark.parametrize("flags", range(16))
+def test_as_the_running_kernel_answers(flags: int) -> None:
+    """The shipped library accepts and refuses what getrandom(2) does."""
+    vgetrandom.random_bytes(1)
+    data = _core._ffi.new("uint8_t[]", 32)
+    got = _core._lib.vgetrandom(data, 32, flags)
+    error = _core._ffi.errno
+    try:
+        expected = len(os.getrandom(32, flags))
+    except OSError as refused:
+        assert (got, error) == (-1, refused.errno)
+    else:
+        assert got == expected
+        assert any(_core._ffi.buffer(data))
