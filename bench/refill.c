@@ -56,7 +56,7 @@ static double refill(void)
 	struct vgetrandom_info info;
 
 	vgetrandom_get_info(&info);
-	for (int i = 0; i < BATCHES; i++) {
+	for (int i = 0; info.batch_bytes && i < BATCHES; i++) {
 		slowest[i] = 0;
 		for (size_t served = 0; served < info.batch_bytes; served += 16) {
 			double start = now();

@@ -10,8 +10,10 @@
 #include <string.h>
 
 /* From here up the GIL is released: what that costs is lost in the time the bytes take
- * (bench/gil_threshold.py). */
+ * (bench/gil.py). */
+#ifndef RELEASE_GIL_BYTES
 #define RELEASE_GIL_BYTES 8192
+#endif
 
 /* Between two of these Ctrl-C is answered. A few milliseconds with fresh memory. */
 #define CHUNK_BYTES ((Py_ssize_t)16 << 20)

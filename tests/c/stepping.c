@@ -59,7 +59,7 @@ static void drop_state(void)
 	if (state) {
 		munlock(state, PAGE);
 		if (madvise(state, PAGE, MADV_DONTNEED))
-			abort();
+			fail("madvise failed: errno %d", errno);
 	}
 }
 
@@ -68,7 +68,7 @@ static void fork_with(long (*fork_function)(void))
 	long pid = fork_function();
 
 	if (pid < 0)
-		abort();
+		fail("no child");
 	if (pid == 0) {
 		is_child = true;
 		forked_at = step;
@@ -78,7 +78,7 @@ static void fork_with(long (*fork_function)(void))
 	int status;
 
 	if (waitpid((pid_t)pid, &status, 0) != pid || status)
-		abort();
+		fail("the child forked at step %ld failed", step);
 	total->forks++;
 }
 
@@ -110,7 +110,7 @@ static void act(void)
 	else if (is(action, "request"))
 		vgetrandom_reseed();
 	else if (is(action, "reseed-kernel") && ioctl(urandom, RNDRESEEDCRNG))
-		abort();
+		fail("the kernel is not to be reseeded: errno %d", errno);
 }
 
 static bool every_step(void)
@@ -128,7 +128,7 @@ static void handler(int signal, siginfo_t *info, void *context)
 {
 	(void)signal, (void)info;
 	if (++step == MOST_STEPS)
-		abort();
+		fail("too many steps");
 	if (every_step()) {
 		if (step % stride == 0)
 			act();
@@ -212,7 +212,7 @@ static void *stepped_draw(void *arg)
 	ssize_t got = vgetrandom(buf, size, 0);
 	CLEAR_TRAP_FLAG;
 	if (got != (ssize_t)size)
-		abort();
+		fail("vgetrandom failed: errno %d", errno);
 	if (is_child) {
 		memcpy(forked_draws[forked_at], buf, size);
 	} else {
@@ -242,13 +242,13 @@ static long run(void)
 			_exit(0);
 		}
 		if (waitpid(pid, &status, 0) != pid || status)
-			abort();
+			fail("the child failed");
 		return total->steps;
 	}
 	pthread_t thread;
 
 	if (pthread_create(&thread, NULL, stepped_draw, NULL) || pthread_join(thread, NULL))
-		abort();
+		fail("no thread");
 	return step;
 }
 

@@ -38,6 +38,7 @@
 
 #define MAX_INSTRUCTIONS (4 * 1024 * 1024)
 #define MAX_FAULTS	 2
+#define MAX_PAGE_BYTES	 65536
 #define FIRST_GENERATION 1000
 
 /* A page may resist while something else refers to it. */
@@ -84,6 +85,7 @@ static struct observed *observed;
 static struct instruction *trace;
 static size_t instructions;
 static size_t page_bytes;
+static unsigned char page[MAX_PAGE_BYTES]; /* the state's, as it was last read */
 static const void *library_base;
 
 /* ---- one subject ---- */
@@ -186,7 +188,7 @@ static void write_out(const void *data, size_t len)
 static void tell_trace(void)
 {
 	const uint64_t sizes[] = { BATCH_BYTES, KEYSTREAM_BYTES, BULK_MIN_BYTES, BULK_GRAIN_BYTES,
-				   BULK_BYTES, instructions };
+				   BULK_BYTES, sizeof(struct state), instructions };
 
 	write_out(sizes, sizeof(sizes));
 	for (size_t i = 0; i < instructions; i++) {
@@ -248,19 +250,23 @@ static struct stop go_to(pid_t pid, size_t at)
 
 /* ---- faults ---- */
 
-static bool page_is_zero(pid_t pid, bool *there)
+static bool read_page(pid_t pid)
 {
-	static unsigned char page[65536];
 	struct iovec local = { page, page_bytes };
 	struct iovec remote = { (void *)observed->state, page_bytes };
 
-	*there = process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)page_bytes;
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)page_bytes;
+}
+
+static bool page_is_zero(pid_t pid, bool *there)
+{
+	*there = read_page(pid);
 	return *there && page[0] == 0 && memcmp(page, page + 1, page_bytes - 1) == 0;
 }
 
 static uint32_t drop(pid_t pid, uint32_t *attempts)
 {
-	static const unsigned char zeros[65536];
+	static const unsigned char zeros[MAX_PAGE_BYTES];
 	struct iovec remote = { (void *)observed->state, page_bytes };
 	struct iovec local = { (void *)zeros, page_bytes };
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -362,6 +368,8 @@ static void run(struct result *result, size_t at, const char *kinds, long gap)
 		signal = 0;
 		note_touched(pid, result, stop);
 	}
+	if (stop.ended || !read_page(pid))
+		memset(page, 0, page_bytes);
 	result->status = finish(pid, stop);
 }
 
@@ -400,6 +408,7 @@ static void tell(struct result *result)
 	for (uint32_t n = 0; n < result->log; n++)
 		tell_answer(n);
 	write_out(observed->arena, result->used);
+	write_out(page, sizeof(struct state));
 	fflush(stdout);
 }
 

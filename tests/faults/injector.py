@@ -54,6 +54,7 @@ class Sizes:
     bulk_min: int
     bulk_grain: int
     bulk: int
+    state: int
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,10 @@ class Result:
     faults: tuple[Fault, ...]
     draws: tuple[Draw, ...]
     log: tuple[Answer, ...]
+    state: bytes  # the generator's memory when the draw had returned
 
 
-_SIZES = struct.Struct("<6Q")
+_SIZES = struct.Struct("<7Q")
 _INSTRUCTION = struct.Struct("<3Q")
 _RESULT = struct.Struct("<IIiIIIQQQ")
 _FAULT = struct.Struct("<IIQQQ")
@@ -241,6 +243,7 @@ class Injector:
                 for row in draws
             ),
             log,
+            _read(out, self.sizes.state),
         )
 
     def _answer(self) -> Answer:

@@ -9,6 +9,7 @@ The rules, each stated once:
 2. No two draws and no two processes share 16 bytes, and no 16 zero bytes appear.
 3. After the kernel reseeded, or reseed() was called, a key from before it is not used.
 4. A thread fetches one first key, not two: it has one state.
+5. When a draw has returned, the state holds neither bytes that were served nor keys that were used.
 
 A draw takes effect at one point in time: when it looks at the generation for the last time, or when
 the kernel answers for the last time if that is later. Whatever happens in the few instructions from
@@ -19,6 +20,7 @@ generation word, whether a draw looked at it after a fault, so that this window 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,7 +38,7 @@ KEY_BYTES = 32
 WINDOW = 16
 # Every window of shorter outputs is looked at; of longer ones every sixteenth, beyond the rule
 # that each keystream is handed out once.
-EVERY_WINDOW_BELOW = 8192
+EVERY_WINDOW_BELOW = 1024
 
 
 def keystream(key: bytes, length: int) -> bytes:
@@ -50,6 +52,7 @@ class State:
     """A generator between two draws."""
 
     key: bytes
+    reseed: int  # the answer of the kernel that its key began with, as a place in the log
     batch: bytes = b""  # not yet served
 
 
@@ -58,27 +61,32 @@ class Explanation:
     """How an output came about."""
 
     data: bytes
-    state: State | None  # afterwards; None where nothing is known of it
-    reseed: int | None  # the kernel's answer that its key began with, as a place in the log
-    uses_state: bool = True  # not so where the kernel has served it
+    state: State | None  # afterwards; None where it was not used
+    used_keys: tuple[bytes, ...] = ()
 
 
-class _TooFewAnswersError(Exception):
-    """The draw would have asked the kernel more often."""
+class _OtherAnswersError(Exception):
+    """The draw would have asked the kernel more often, or less."""
 
 
 def _mixed(secret: bytes, fresh: Answer) -> bytes:
     return bytes(a ^ b for a, b in zip(secret, fresh.data, strict=True))
 
 
-def serve(state: State, length: int, fresh: list[Answer], sizes: Sizes) -> tuple[bytes, State]:
+def serve(start: State, length: int, fresh: list[Answer], sizes: Sizes) -> Explanation:
     """Do what the protocol does without any fault, with exactly these answers of the kernel."""
     answers = iter(fresh)
-    key, batch, out = state.key, state.batch, b""
+    key, batch, out = start.key, start.batch, b""
+    used: list[bytes] = []
+
+    def expand(secret: bytes, length: int) -> bytes:
+        mixed = _mixed(secret, _next(answers))
+        used.extend((secret, mixed))
+        return keystream(mixed, length)
 
     def refill() -> None:
         nonlocal key, batch
-        stream = keystream(_mixed(key, _next(answers)), sizes.keystream)
+        stream = expand(key, sizes.keystream)
         key, batch = stream[:KEY_BYTES], stream[KEY_BYTES:]
 
     while length - len(out) >= sizes.bulk_min:
@@ -87,21 +95,21 @@ def serve(state: State, length: int, fresh: list[Answer], sizes: Sizes) -> tuple
             refill()
         secret, batch = batch[:KEY_BYTES], batch[KEY_BYTES:]
         chunk = left - left % sizes.bulk_grain if left < sizes.bulk else sizes.bulk
-        out += keystream(_mixed(secret, _next(answers)), chunk)
+        out += expand(secret, chunk)
     while len(out) < length:
         if not batch:
             refill()
         taken = min(length - len(out), len(batch))
         out, batch = out + batch[:taken], batch[taken:]
     if next(answers, None) is not None:
-        raise _TooFewAnswersError
-    return out, State(key, batch)
+        raise _OtherAnswersError
+    return Explanation(out, State(key, start.reseed, batch), tuple(used))
 
 
 def _next(answers: Iterator[Answer]) -> Answer:
     answer = next(answers, None)
     if answer is None or answer.got != KEY_BYTES:
-        raise _TooFewAnswersError
+        raise _OtherAnswersError
     return answer
 
 
@@ -113,6 +121,7 @@ class Oracle:
         self._result = result
         self._sizes = sizes
         self._shared: set[tuple[int, int]] = set()  # pairs of draws that may be equal
+        self._used_keys: dict[bytes, Draw] = {}
 
     def violations(self) -> list[str]:
         """Return what is wrong with the run."""
@@ -131,7 +140,7 @@ class Oracle:
             found.append("the state was not used any more")
         for pid in dict.fromkeys(draw.pid for draw in result.draws):
             found += self._judge_process(pid)
-        return found + self._repetitions()
+        return found + self._repetitions() + self._left_in_state()
 
     # ---- one process ----
 
@@ -160,7 +169,8 @@ class Oracle:
                 explanation = self._explain(draw, states[-1])
                 if explanation is None:
                     break
-                states.append(explanation.state if explanation.uses_state else states[-1])
+                self._used_keys.update(dict.fromkeys(explanation.used_keys, draw))
+                states.append(explanation.state or states[-1])
             else:
                 return states
         return None
@@ -170,7 +180,7 @@ class Oracle:
             if explanation.data == draw.data and not self._stale(draw, explanation):
                 return explanation
         if self._may_share_with_parent(draw):
-            return Explanation(draw.data, None, None, uses_state=False)
+            return Explanation(draw.data, None)
         return None
 
     def _answers(self, draw: Draw) -> list[tuple[int, Answer]]:
@@ -199,23 +209,19 @@ class Oracle:
 
     def _possible(self, draw: Draw, state: State | None) -> Iterator[Explanation]:
         answers = self._answers(draw)
-        starts: list[tuple[State, int | None, list[Answer]]] = []
-        if state is not None:
-            starts.append((state, None, [answer for _, answer in answers]))
+        starts = [(state, 0)] if state else []
         for i, (n, answer) in enumerate(answers):
             if answer.got == KEY_BYTES:
-                starts.append((State(answer.data), n, [later for _, later in answers[i + 1 :]]))
-        for start, reseed, fresh in starts:
-            try:
-                data, after = serve(start, draw.length, fresh, self._sizes)
-            except _TooFewAnswersError:
-                continue
-            yield Explanation(data, after, reseed)
+                starts.append((State(answer.data, n), i + 1))
+        for start, used in starts:
+            fresh = [answer for _, answer in answers[used:]]
+            with contextlib.suppress(_OtherAnswersError):
+                yield serve(start, draw.length, fresh, self._sizes)
         data = b""
         for _, answer in reversed(answers):
             if len(data) < draw.length:
                 data = answer.data + data
-        yield Explanation(data, None, None, uses_state=False)
+        yield Explanation(data, None)
 
     # ---- faults ----
 
@@ -228,12 +234,14 @@ class Oracle:
 
     def _stale(self, draw: Draw, explanation: Explanation) -> bool:
         """Return whether a key from before a reseed was used after it."""
-        if not explanation.uses_state or draw.role == Role.PREPARATION:
+        if not explanation.state or draw.role == Role.PREPARATION:
             return False
-        for fault in self._done("GR"):
+        for i, fault in enumerate(self._done("GR")):
             touched = fault.word_touched if fault.kind == "G" else fault.generation_touched
-            noticed = touched >> draw.serial & 1
-            if noticed and (explanation.reseed is None or explanation.reseed < fault.calls):
+            # A reseed amidst the first search for the watched word prevents its being found: the
+            # next one may go unnoticed.
+            noticed = touched >> draw.serial & 1 or (draw.role == Role.FOLLOWING and i == 0)
+            if noticed and explanation.state.reseed < fault.calls:
                 return True
         return False
 
@@ -274,6 +282,24 @@ class Oracle:
             if (id(a), id(b)) not in self._shared
         }
         return found + [f"{a} and {b} share {WINDOW} bytes" for a, b in sorted(pairs)]
+
+
+    def _left_in_state(self) -> list[str]:
+        left, found = self._result.state, []
+        before = [
+            draw
+            for draw in self._result.draws
+            if draw.role != Role.FOLLOWING and draw.pid == draw.began and not draw.fork
+        ]
+        for draw in before:
+            # The last bytes are those that an overlapping erasure might miss, or the first.
+            ends = draw.data[:WINDOW], draw.data[-WINDOW:]
+            if any(end in left for end in ends):
+                found.append(f"{_name(draw)} was served from bytes that are still in the state")
+        for key, draw in self._used_keys.items():
+            if draw in before and key in left:
+                found.append(f"a key that {_name(draw)} used is still in the state")
+        return found
 
 
 def _name(draw: Draw) -> str:

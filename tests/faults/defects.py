@@ -1,0 +1,146 @@
+"""Mistakes, each made in a copy of the core, that the oracle must notice.
+
+Beside each, the draw and the faults that show it: a defect that no fault brings to light would say
+nothing about the faults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .cores import Defect, Replacement
+
+DRAW, STATES = "csrc/draw.c", "csrc/states.h"
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A defect, and how to bring it to light."""
+
+    defect: Defect
+    kind: str
+    faults: tuple[str, ...]
+
+
+def _seeded(name: str, kind: str, faults: str, *changes: tuple[str, str, str]) -> Seeded:
+    replacements = tuple(Replacement(*change) for change in changes)
+    return Seeded(Defect(name, replacements), kind, tuple(faults.split()))
+
+
+SEEDED = (
+    _seeded(
+        "busy flag never set",
+        "small, from the batch",
+        "S",
+        (DRAW, "\tself.state = NULL;\n\tbarrier();", "\tbarrier();"),
+    ),
+    _seeded(
+        "busy flag in the page",
+        "small, from the batch",
+        "B DS",
+        (
+            "csrc/state.h",
+            "\tuint32_t available;",
+            "\tuint32_t busy;\n\tuint32_t available;",
+        ),
+        (
+            DRAW,
+            "\tself.state = NULL;\n\tbarrier();",
+            "\tif (READ_ONCE(state->busy))\n\t\treturn draw_from_kernel(buf, len, flags);\n"
+            "\tstate->busy = 1;\n\tbarrier();",
+        ),
+        (
+            STATES,
+            "\tself.state = NULL;\n\tbarrier();\n\treturn state;",
+            "\tif (READ_ONCE(state->busy))\n\t\treturn NULL;\n\tstate->busy = 1;\n"
+            "\tbarrier();\n\treturn state;",
+        ),
+        (
+            STATES,
+            "\tself.state = state;",
+            "\tself.state = state;\n\tstate->busy = 0;",
+        ),
+    ),
+    _seeded(
+        "generation written after the key",
+        "first use",
+        "D F",
+        (
+            DRAW,
+            "\tatomic_store_explicit(&state->generation, kernel_generation(),"
+            " memory_order_relaxed);\n\tbarrier();",
+            "\tbarrier();",
+        ),
+        (
+            DRAW,
+            "\tslot->keyed = true;",
+            "\tatomic_store_explicit(&state->generation, kernel_generation(),"
+            " memory_order_relaxed);\n\tslot->keyed = true;",
+        ),
+    ),
+    _seeded(
+        "final check removed from the plain case",
+        "small, from the batch",
+        "D F",
+        (DRAW, "drawn = current(state);", "drawn = true;"),
+    ),
+    _seeded(
+        "final check removed from the other cases",
+        "refilling",
+        "D F",
+        (DRAW, "if (served && current(state))", "if (served)"),
+    ),
+    _seeded(
+        "only the tail redone",
+        "small, from the batch",
+        "F",
+        (
+            DRAW,
+            "draw(buf, len, 0);\n}",
+            "draw((uint8_t *)buf + len / 2, len - len / 2, 0) + (ssize_t)(len / 2);\n}",
+        ),
+    ),
+    _seeded(
+        "batch kept over a reseed",
+        "small, from the batch",
+        "G R",
+        (DRAW, "\twipe(state->key, KEYSTREAM_BYTES);\n\tstate->available = 0;\n", ""),
+    ),
+    _seeded(
+        "reseed not noticed",
+        "small, from the batch",
+        "G",
+        ("csrc/watch.h", "watched_word_now(&watch.kernel) | VALID", "VALID"),
+    ),
+    _seeded(
+        "state inherited by children",
+        "small, from the batch",
+        "F",
+        (
+            "csrc/memory.c",
+            "flags ? flags : MAP_DROPPABLE | MAP_ANONYMOUS",
+            "MAP_PRIVATE | MAP_ANONYMOUS",
+        ),
+    ),
+    _seeded(
+        "batch not erased",
+        "small, from the batch",
+        "-",
+        (
+            DRAW,
+            "\t\ttake(buf, state->batch + BATCH_BYTES - available, len);\n\t\tbarrier();",
+            "\t\tmemcpy(buf, state->batch + BATCH_BYTES - available, len);\n\t\tbarrier();",
+        ),
+    ),
+    _seeded(
+        "key not erased",
+        "bulk",
+        "-",
+        (
+            DRAW,
+            "\tchacha20()->keystream(buf, blocks, state->fresh, 0);\n"
+            "\twipe(state->fresh, sizeof(state->fresh));\n",
+            "\tchacha20()->keystream(buf, blocks, state->fresh, 0);\n",
+        ),
+    ),
+)

@@ -1,0 +1,110 @@
+"""Faults at many instructions of one kind of draw, each run judged."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .injector import FAULTS, Injector, Run
+from .oracle import Oracle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from .injector import Instruction, Kind, Result, Sizes
+
+LONGEST_GAP = 3000
+
+
+@dataclass
+class Tally:
+    """What was done and what came of it."""
+
+    instructions: int = 0  # of the draw
+    points: int = 0  # of them, that a fault was injected at
+    runs: int = 0
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by fault
+    violations: list[str] = field(default_factory=list)
+    violating_runs: int = 0
+
+    def add(self, result: Result, instruction: Instruction, found: list[str]) -> None:
+        """Count one run."""
+        self.runs += 1
+        for fault in result.faults:
+            self.outcomes[fault.kind, fault.outcome.name] += 1
+        if found:
+            self.violating_runs += 1
+            where = "outside" if instruction.offset is None else f"{instruction.offset:#x}"
+            self.violations += [f"{result.run} at {where}: {text}" for text in found]
+
+
+def executions(instructions: Sequence[Instruction], most: int | None) -> list[int]:
+    """Return the places of a draw to inject at.
+
+    Args:
+        instructions (Sequence[Instruction]): The draw's, in the order in which they were executed.
+        most (int | None): How many executions of each instruction to take at its first executions,
+            and as many at its last ones; None for all.
+    """
+    if most is None:
+        return list(range(len(instructions)))
+    places: dict[int, list[int]] = {}
+    for at, instruction in enumerate(instructions):
+        places.setdefault(instruction.pc, []).append(at)
+    return sorted({at for all_ in places.values() for at in all_[:most] + all_[-most:]})
+
+
+def thin(places: Sequence[int], most: int) -> list[int]:
+    """Return at most so many of the places, evenly spread."""
+    step = max(1.0, len(places) / most)
+    return [places[int(i * step)] for i in range(min(most, len(places)))]
+
+
+def singles(places: Iterable[int], faults: str = "".join(FAULTS)) -> Iterator[Run]:
+    """Yield a run for every place and fault."""
+    return (Run(at, fault) for at in places for fault in faults)
+
+
+def pairs(places: Sequence[int], count: int, seed: int) -> list[Run]:
+    """Return runs with two faults at random; close together more often than far apart."""
+    source = random.Random(seed)
+    faults = "".join(FAULTS)
+    return [
+        Run(
+            source.choice(places),
+            source.choice(faults) + source.choice(faults),
+            int(LONGEST_GAP ** source.random()),
+        )
+        for _ in range(count)
+    ]
+
+
+def judge(injector: Injector, runs: Sequence[Run], sizes: Sizes) -> Tally:
+    """Make these runs and judge them."""
+    tally = Tally(len(injector.instructions), len({run.at for run in runs}))
+    for result in injector.results(runs):
+        found = Oracle(result, sizes).violations()
+        tally.add(result, injector.instructions[result.run.at], found)
+    return tally
+
+
+def caught(library: Path, kind: Kind, faults: Iterable[str], sizes: Sizes) -> Tally:
+    """Look for violations until there is one, at each instruction's first and last execution."""
+    with Injector(library, kind, sizes) as injector:
+        places = executions(injector.instructions, 1)
+        runs = [
+            Run(at, fault, gap)
+            for fault in faults
+            for at in places
+            for gap in ((1, 3, 10) if len(fault) > 1 else (1,))
+        ]
+        tally = Tally(len(injector.instructions), len(places))
+        for result in injector.results(runs):
+            found = Oracle(result, sizes).violations()
+            tally.add(result, injector.instructions[result.run.at], found)
+            if found:
+                break
+    return tally

@@ -1,0 +1,18 @@
+"""Draws in signal handlers, in the middle of draws: no repeats, no zeros."""
+
+from __future__ import annotations
+
+import vgetrandom
+from programs import run
+
+
+def test_timer(rounds: int) -> None:
+    """Millions of draws under a timer signal whose handler draws too."""
+    draws = 300_000 * rounds
+    figures = run("signal_draws", draws)
+    assert figures["records"] > draws
+    assert figures["handled"] > 0
+    # Some handlers found a draw in the middle, and were served by the kernel.
+    assert figures["fallbacks"] > 0
+    if vgetrandom.info().memory != "none":
+        assert figures["first"] == 1

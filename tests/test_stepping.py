@@ -1,0 +1,75 @@
+"""Whatever may interrupt a draw does so after every single instruction of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import pytest
+
+import vgetrandom
+from programs import run
+
+MEMORY = vgetrandom.info().memory
+
+pytestmark = [
+    pytest.mark.skipif(
+        platform.machine() != "x86_64", reason="single steps are written for x86-64's trap flag"
+    ),
+    pytest.mark.skipif(MEMORY == "none", reason="no states: there is no draw to interrupt"),
+]
+
+SITUATIONS = ["hot", "refill", "across", "bulk", "wiped", "requested", "first"]
+
+# Bytes are out of the draw's hands after its last look at the page: a fork that comes then comes
+# after the draw. It is still on its way back to the caller for so many instructions at most.
+RETURNING = 60
+
+
+@pytest.mark.parametrize("situation", [*SITUATIONS, "first-of-process"])
+@pytest.mark.parametrize("action", ["draw", "draw-while-out"])
+def test_handler_draws(situation: str, action: str) -> None:
+    figures = run("stepping", situation, action, 10_000)
+    assert figures["actions"] >= 20
+    if situation != "first-of-process":
+        assert figures["fallbacks"] >= 20
+
+
+@pytest.mark.parametrize("situation", [*SITUATIONS, "first-of-process"])
+@pytest.mark.parametrize("how", ["fork", "clone"])
+def test_handler_forks(situation: str, how: str, rounds: int) -> None:
+    """The child goes back into the interrupted draw and finishes it, as does the parent."""
+    figures = run("stepping", situation, how, 120 * rounds)
+    assert figures["forks"] >= min(50, figures["steps"])
+    assert 0 <= figures["shared_at_the_end"] <= RETURNING
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_page_is_dropped(situation: str, rounds: int) -> None:
+    figures = run("stepping", situation, "drop", 100 if situation == "hot" else 3 * rounds)
+    assert figures["actions"] >= 3
+    # Each is noticed, by this draw or by the next.
+    if situation in ("hot", "refill", "across", "bulk"):
+        assert figures["wiped"] == figures["actions"]
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_reseed_is_requested(situation: str, rounds: int) -> None:
+    figures = run("stepping", situation, "request", 100 if situation == "hot" else 2 * rounds)
+    assert figures["actions"] >= 2
+    if situation in ("hot", "refill", "across", "bulk"):
+        assert figures["requested"] == figures["actions"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may reseed the kernel (RNDRESEEDCRNG)")
+@pytest.mark.skipif(
+    vgetrandom.info().watch != "vdso-generation",
+    reason=f"the kernel's generation is not watched here: {vgetrandom.info().watch}",
+)
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_kernel_reseeds(situation: str, rounds: int) -> None:
+    most = 100 if situation == "hot" else 2 * rounds
+    figures = run("stepping", situation, "reseed-kernel", most)
+    assert figures["actions"] >= 2
+    if situation in ("hot", "refill", "across", "bulk"):
+        assert figures["generation"] >= figures["actions"]
