@@ -23,8 +23,9 @@ format: $(VENV)/installed-lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/clang-format -i $(C_FILES)
 
-C_FILES = $(shell git ls-files '*.c' '*.h')
-SOURCES = $(shell git ls-files csrc vgetrandom) CMakeLists.txt pyproject.toml
+C_FILES = $(shell find csrc tests bench -name '*.[ch]')
+SOURCES = $(shell find csrc vgetrandom -name '*.[ch]' -o -name '*.py*' -o -name CMakeLists.txt) \
+          CMakeLists.txt pyproject.toml README.md
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { \

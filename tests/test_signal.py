@@ -8,11 +8,11 @@ from programs import run
 
 def test_timer(rounds: int) -> None:
     """Millions of draws under a timer signal whose handler draws too."""
-    draws = 300_000 * rounds
+    draws = 200_000 * rounds
     figures = run("signal_draws", draws)
     assert figures["records"] > draws
     assert figures["handled"] > 0
     # Some handlers found a draw in the middle, and were served by the kernel.
     assert figures["fallbacks"] > 0
     if vgetrandom.info().memory != "none":
-        assert figures["first"] == 1
+        assert figures["first"] == 1  # whether it was the handler's or not

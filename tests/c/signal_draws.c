@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 	static const size_t sizes[] = { 16, 32, 16, 48, 16, 16, 64, 16 };
 	struct sigaction action = { .sa_handler = handler };
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
-	struct itimerspec often = { { 0, 50000 }, { 0, 50000 } }, never = { { 0, 0 }, { 0, 0 } };
+	struct itimerspec often = { { 0, 100000 }, { 0, 100000 } }, never = { { 0, 0 }, { 0, 0 } };
 	timer_t timer;
 	long draws = argc > 1 ? atol(argv[1]) : 0;
 
