@@ -256,7 +256,7 @@ static bool draw_from_state(struct state *state, void *buf, size_t len, unsigned
 			return false;
 		bool served = serve(state, buf, len, flags);
 
-		barrier();
+		read_barrier();
 		if (served && current(state))
 			return true;
 	}
@@ -311,7 +311,7 @@ ssize_t vgetrandom(void *buf, size_t len, unsigned int flags)
 	if (likely(len <= available) && likely(available <= BATCH_BYTES)) {
 		state->available = available - (uint32_t)len;
 		take(buf, state->batch + BATCH_BYTES - available, len);
-		barrier();
+		read_barrier();
 		drawn = current(state);
 	}
 	state_check_in(state);

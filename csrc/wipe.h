@@ -8,6 +8,10 @@
 /* The compiler may not move memory accesses across it, nor drop a store that came before. */
 #define barrier() __asm__ __volatile__("" ::: "memory")
 
+/* Loads after it are not done before loads that precede it, by compiler or CPU. On x86-64 the CPU
+ * needs no telling. */
+#define read_barrier() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+
 /* One load from memory, however the value is used: what a droppable page held a moment ago, or
  * what another copy of it says, proves nothing. */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))

@@ -33,8 +33,8 @@ extern "C" {
 /// ------------------------------------------------------------------------------------------
 
 /* Fills BUF with LEN random bytes and returns LEN. The contract is getrandom(2)'s, without its
- * short answers: either all of BUF is filled, or the result is -1, errno says why, and BUF holds
- * zeros where anything had been written.
+ * short answers: either all of BUF is filled, or the result is -1, errno says why, and BUF is
+ * zeroed (EINVAL leaves it alone).
  *
  * FLAGS are getrandom(2)'s. 0 waits until the kernel's generator is ready, once after boot;
  * GRND_NONBLOCK fails with EAGAIN instead. GRND_RANDOM and GRND_INSECURE are passed on: the

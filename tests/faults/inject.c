@@ -82,6 +82,7 @@ struct answer {
 static struct core core;
 static struct plan plan;
 static struct observed *observed;
+static const char *state_page; /* where the subject's state lies: the same in every run */
 static struct instruction *trace;
 static size_t instructions;
 static size_t page_bytes;
@@ -253,7 +254,7 @@ static struct stop go_to(pid_t pid, size_t at)
 static bool read_page(pid_t pid)
 {
 	struct iovec local = { page, page_bytes };
-	struct iovec remote = { (void *)observed->state, page_bytes };
+	struct iovec remote = { (void *)state_page, page_bytes };
 
 	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)page_bytes;
 }
@@ -267,7 +268,7 @@ static bool page_is_zero(pid_t pid, bool *there)
 static uint32_t drop(pid_t pid, uint32_t *attempts)
 {
 	static const unsigned char zeros[MAX_PAGE_BYTES];
-	struct iovec remote = { (void *)observed->state, page_bytes };
+	struct iovec remote = { (void *)state_page, page_bytes };
 	struct iovec local = { (void *)zeros, page_bytes };
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	uint32_t outcome = PAGE_WRITTEN;
@@ -293,7 +294,7 @@ static uint32_t request_reseed(pid_t pid)
 {
 	uint64_t generation = 1;
 	struct iovec local = { &generation, sizeof(generation) };
-	struct iovec remote = { (char *)observed->state + offsetof(struct state, generation),
+	struct iovec remote = { (char *)state_page + offsetof(struct state, generation),
 				sizeof(generation) };
 
 	return process_vm_writev(pid, &local, 1, &remote, 1, 0) > 0 ? DONE : NOTHING_THERE;
@@ -325,15 +326,23 @@ static int inject(pid_t pid, struct fault *fault, uint32_t *drop_attempts)
 	}
 }
 
+static uint32_t peek(pid_t pid, const volatile uint32_t *variable)
+{
+	uintptr_t address = (uintptr_t)variable;
+	long word = ptrace(PTRACE_PEEKDATA, pid, (void *)(address & ~7UL), NULL);
+	uint32_t value;
+
+	memcpy(&value, (char *)&word + (address & 7), sizeof(value));
+	return value;
+}
+
 /* Says of all faults so far which draw has touched what since. */
 static void note_touched(pid_t pid, struct result *result, struct stop stop)
 {
 	if (stop.ended || !stop.touched)
 		return;
-	long word = ptrace(PTRACE_PEEKDATA, pid, (void *)((uintptr_t)&draw_at_work & ~7UL), NULL);
-	uint32_t serial;
+	uint32_t serial = peek(pid, &draw_at_work);
 
-	memcpy(&serial, (char *)&word + ((uintptr_t)&draw_at_work & 7), sizeof(serial));
 	for (uint32_t i = 0; i < result->faults; i++) {
 		if (stop.touched & 1u << WATCHED_GENERATION)
 			result->fault[i].generation_touched |= UINT64_C(1) << serial;
@@ -345,17 +354,21 @@ static void note_touched(pid_t pid, struct result *result, struct stop stop)
 static void run(struct result *result, size_t at, const char *kinds, long gap)
 {
 	pid_t pid = start(result->seed);
-	const void *generation = (const char *)observed->state + offsetof(struct state, generation);
+	const void *generation = state_page + offsetof(struct state, generation);
 	struct stop stop = go_to(pid, at);
 	int signal = 0;
 
 	stepping_watch(pid, 0, generation, &core.script()->vvar[0][80]);
 	for (; kinds[result->faults] && !stop.ended && !stop.breakpoint; result->faults++) {
 		if (result->faults > 0) {
-			for (long i = 0; i < gap && !stop.ended && !stop.breakpoint; i++) {
+			bool forks = strchr("FB", kinds[0]);
+
+			/* A fork counts once it has happened; the handler needs a while. */
+			while (gap > 0 && !stop.ended && !stop.breakpoint) {
 				stop = stepping_step(pid, signal);
 				signal = 0;
 				note_touched(pid, result, stop);
+				gap -= !forks || peek(pid, &forks_done);
 			}
 			if (stop.ended || stop.breakpoint)
 				break;
@@ -489,7 +502,8 @@ int main(int argc, char **argv)
 	pid_t pid = start(0);
 	if (finish(pid, (struct stop){ 0 }))
 		errx(2, "the subject failed without any fault");
-	step_through((const char *)observed->state + offsetof(struct state, generation));
+	state_page = observed->state;
+	step_through(state_page + offsetof(struct state, generation));
 	count_arrivals();
 	tell_trace();
 	for (uint32_t seed = 1; fgets(line, sizeof(line), stdin); seed++) {

@@ -120,7 +120,7 @@ class Oracle:
         """Prepare to judge."""
         self._result = result
         self._sizes = sizes
-        self._shared: set[tuple[int, int]] = set()  # pairs of draws that may be equal
+        self._same: dict[int, int] = {}  # draws of children that were over before the fork
         self._used_keys: dict[bytes, Draw] = {}
 
     def violations(self) -> list[str]:
@@ -236,6 +236,9 @@ class Oracle:
         """Return whether a key from before a reseed was used after it."""
         if not explanation.state or draw.role == Role.PREPARATION:
             return False
+        # A child's page is another one, and what it does is not stepped through.
+        if draw.fork:
+            return False
         for i, fault in enumerate(self._done("GR")):
             touched = fault.word_touched if fault.kind == "G" else fault.generation_touched
             # A reseed amidst the first search for the watched word prevents its being found: the
@@ -260,7 +263,7 @@ class Oracle:
             looked_later = fork.generation_touched >> draw.serial & 1
             asked_later = any(n >= fork.calls for n, _ in self._answers(other))
             if not looked_later and not asked_later:
-                self._shared |= {(id(other), id(draw)), (id(draw), id(other))}
+                self._same[id(draw)] = id(other)
                 return True
         return False
 
@@ -279,7 +282,7 @@ class Oracle:
             (_name(a), _name(b))
             for draws in owners.values()
             for a, b in itertools.combinations(draws, 2)
-            if (id(a), id(b)) not in self._shared
+            if self._same.get(id(a), id(a)) != self._same.get(id(b), id(b)) or a is b
         }
         return found + [f"{a} and {b} share {WINDOW} bytes" for a, b in sorted(pairs)]
 

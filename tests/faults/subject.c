@@ -11,7 +11,7 @@
 #define MAX_DEPTH 4
 #define SECONDS	  20
 
-volatile uint32_t draw_at_work;
+volatile uint32_t draw_at_work, forks_done;
 
 static const struct core *core;
 static struct observed *observed;
@@ -72,6 +72,7 @@ static void handle(int signal)
 				    (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0L) :
 				    fork();
 
+		forks_done++;
 		if (pid < 0) {
 			observed->failures++;
 		} else if (pid == 0) {

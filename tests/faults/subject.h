@@ -42,7 +42,7 @@ struct record {
 };
 
 struct observed {
-	const void *state; /* where it lies; the same in every run */
+	const void *state; /* where the subject's lies at the end */
 	_Atomic uint64_t first_keys; /* the most keys that any one process fetched as a thread's first */
 	_Atomic uint64_t failures;   /* descendants that did not end well */
 	_Atomic uint64_t used;	     /* of the arena */
@@ -69,6 +69,9 @@ struct plan {
 
 /* The number of the draw at work, 0 between draws: what the injector reads at a stop. */
 extern volatile uint32_t draw_at_work;
+
+/* How many forks have returned. */
+extern volatile uint32_t forks_done;
 
 /* Makes the draws of PLAN and exits: 0, or 1 where a descendant failed. Before and after the draw
  * that is meant it executes a breakpoint instruction. */
