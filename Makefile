@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: bench test lint format clean
+.PHONY: bench test lint docs format clean
 
 bench: $(VENV)/installed-bench
 	$(BIN)/vgetrandom bench --quick $(ARGS)
@@ -17,6 +17,10 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
+
+# The pages of docs/ and the API reference, in build/site.
+docs: $(VENV)/installed-docs
+	$(BIN)/mkdocs build
 
 format: $(VENV)/installed-lint
 	$(BIN)/ruff format .

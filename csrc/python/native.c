@@ -122,7 +122,7 @@ PyDoc_STRVAR(random_bytes_into_doc,
 	     "Fill a buffer with random bytes.\n"
 	     "\n"
 	     "Args:\n"
-	     "    buffer (collections.abc.Buffer): Any writable C-contiguous buffer, such as\n"
+	     "    buffer (collections.abc.Buffer): Any writable contiguous buffer, such as\n"
 	     "        a bytearray, a memoryview or a NumPy array. Its bytes are filled\n"
 	     "        whatever the type of its items.\n"
 	     "\n"

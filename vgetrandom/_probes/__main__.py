@@ -8,6 +8,13 @@ from dataclasses import asdict
 
 from vgetrandom._probes import PROBES, prober, secrecy
 
-secrecy.thorough = "--thorough" in sys.argv
-for each in PROBES:
-    print(json.dumps(asdict(prober.run_one(each))), flush=True)
+
+def main() -> None:
+    """Run them in order."""
+    secrecy.thorough = "--thorough" in sys.argv
+    for each in PROBES:
+        print(json.dumps(asdict(prober.run_one(each))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
