@@ -153,8 +153,8 @@ static bool reseed(struct state *state, unsigned int flags)
 	state->available = 0;
 	state->vdso_refills = VDSO_REFILLS;
 	/* Found now, the watched word covers this key already. */
-	if (watch_looking())
-		fetch_from_vdso(state);
+	if (watch_looking() && !fetch_from_vdso(state))
+		watch_refill(0, NULL, 0);
 	/* Before the key is fetched: a fork or a reseed in between is noticed after the draw. */
 	state->vm_generation = vm_generation();
 	atomic_store_explicit(&state->generation, kernel_generation(), memory_order_relaxed);

@@ -168,20 +168,26 @@ static struct slot *claim(void)
 	return slot;
 }
 
-struct state *state_claim(void)
+void state_claim(void)
 {
 	int saved_errno = errno;
 
 	if (self.closed || memory_kind() == MEMORY_NONE)
-		return NULL;
-	/* A signal handler that draws meanwhile must not claim a second one. */
+		return;
+	/* From here on a signal handler that draws leaves the claiming to us. */
 	self.closed = true;
 	barrier();
-	self.slot = claim();
+	/* One that drew a moment ago may have done it. */
+	if (!self.slot) {
+		struct slot *slot = claim();
+
+		self.slot = slot;
+		barrier();
+		self.state = slot ? slot->state : NULL;
+	}
 	barrier();
 	self.closed = false;
 	errno = saved_errno;
-	return self.slot ? self.slot->state : NULL;
 }
 
 void states_visit(void (*visit)(struct state *state))

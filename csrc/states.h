@@ -36,19 +36,18 @@ struct thread {
 
 extern THREAD_LOCAL struct thread self HIDDEN;
 
-/* A state for a thread that has none; NULL where it cannot be had, or is being claimed or given
- * back by what this interrupted. */
-struct state *state_claim(void);
+/* Gives the calling thread a state of its own, if it can have one. */
+void state_claim(void);
 
 /* Takes the calling thread's state out, claiming one at the first draw. NULL where it is out
  * already (this is a signal handler that interrupted a draw) or cannot be had: then the kernel
  * serves the request. */
 static inline struct state *state_check_out(void)
 {
+	if (!self.state && !self.slot)
+		state_claim();
 	struct state *state = self.state;
 
-	if (!state)
-		return self.slot ? NULL : state_claim();
 	self.state = NULL;
 	barrier();
 	return state;

@@ -7,7 +7,7 @@ import pytest
 pytest.register_assert_rewrite("model", "script", "windows", "running", "programs")
 
 from libraries import scripted  # noqa: E402
-from running import in_thread, threaded  # noqa: E402
+from running import in_thread, isolated, threaded  # noqa: E402
 from script import Kernel  # noqa: E402
 
 
@@ -17,15 +17,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
-    config.addinivalue_line("markers", "new_thread: run in a new thread, which has not drawn yet")
+    """Register the markers."""
+    for marker in (
+        "new_thread: run in a new thread, which has not drawn yet",
+        "own_process: run in a forked child, which may load libraries and change its environment",
+    ):
+        config.addinivalue_line("markers", marker)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
-    """Run the tests that want it in a new thread."""
+    """Run the tests that want it in a new thread or in a process of their own."""
     if pyfuncitem.get_closest_marker("new_thread"):
         pyfuncitem.obj = threaded(pyfuncitem.obj)
+    if pyfuncitem.get_closest_marker("own_process"):
+        pyfuncitem.obj = isolated(pyfuncitem.obj)
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ SOURCES = ROOT / "tests" / "c"
 # Where a test session that runs inside another one finds what that has built.
 BUILT = "VGETRANDOM_TESTS_BUILT"
 
-Library = tuple[FFI, Any]
+# FFI and library object; what cffi returns has no types that a checker knows.
+Library = tuple[Any, Any]
 
 
 def _tool(name: str) -> str | None:
@@ -120,7 +121,10 @@ _numbers = itertools.count()
 
 
 def fresh(name: str) -> Library:
-    """Load one more instance of a library, with variables of its own: a copy of the file is one."""
+    """Load one more instance of a library, with variables of its own: a copy of the file is one.
+
+    A process has room for about fifty (static TLS): tests that do this are marked own_process.
+    """
     # The copies stay until the end: the loader knows a library by its inode.
     copy = Path(_copies().name) / f"{next(_numbers)}.so"
     shutil.copyfile(_file(name), copy)

@@ -219,4 +219,3 @@ class Model:
             assert getattr(stats, name) - getattr(before, name) == count, reason
         assert stats.refills - before.refills == self.refills
         assert stats.fallbacks - before.fallbacks == self.fallbacks
-

@@ -10,6 +10,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -81,3 +83,26 @@ def in_child(work: Callable[[], bytes], fork: Callable[[], int] = os.fork) -> by
     result = read_all(receiver)
     finish(pid)
     return result
+
+
+def isolated(test: Callable[P, object]) -> Callable[P, None]:
+    """Make a test run in a forked child; fail or skip as it does there."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        def outcome() -> bytes:
+            try:
+                test(*args, **kwargs)
+            except pytest.skip.Exception as skipped:
+                return f"skipped {skipped}".encode()
+            except BaseException:  # noqa: BLE001
+                return traceback.format_exc().encode()
+            return b""
+
+        text = in_child(outcome).decode()
+        if text.startswith("skipped "):
+            pytest.skip(text.removeprefix("skipped "))
+        if text:
+            pytest.fail(text, pytrace=False)
+
+    return run

@@ -10,8 +10,6 @@ import libraries
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cffi import FFI
-
 GETRANDOM = 1
 VDSO = 2
 
@@ -19,7 +17,7 @@ VDSO = 2
 class Kernel:
     """The core over the scripted kernel, which starts anew: all answers given, nothing asked."""
 
-    def __init__(self, library: tuple[FFI, Any], seed: int = 0) -> None:
+    def __init__(self, library: libraries.Library, seed: int = 0) -> None:
         self.ffi, self.lib = library
         self.script = self.lib.script()
         self.script.seed = seed

@@ -103,9 +103,9 @@ def test_as_the_running_kernel_answers(flags: int) -> None:
     got = _core._lib.vgetrandom(data, 32, flags)
     error = _core._ffi.errno
     try:
-        expected = len(os.getrandom(32, flags))
+        expected, code = len(os.getrandom(32, flags)), None
     except OSError as refused:
-        assert (got, error) == (-1, refused.errno)
-    else:
-        assert got == expected
-        assert any(_core._ffi.buffer(data))
+        expected, code = -1, refused.errno
+    assert got == expected
+    assert code is None or error == code
+    assert any(bytes(_core._ffi.buffer(data))) == (got > 0)

@@ -51,6 +51,7 @@ def test_first_draw(kernel: Kernel, size: int) -> None:
     check(kernel, Model(kernel), size)
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("size", [1, BATCH, BULK + 1])
 def test_first_draw_of_the_process(size: int) -> None:
     kernel = new_kernel()
@@ -208,6 +209,7 @@ def size_at_random(rng: random.Random) -> int:
     )
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("seed", range(6))
 def test_random_draws_and_events(seed: int, rounds: int) -> None:
     rng = random.Random(seed)
@@ -244,6 +246,7 @@ def instruction_sets() -> list[str]:
     return names
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("name", instruction_sets())
 def test_random_draws_with_each_instruction_set(
     name: str, rounds: int, monkeypatch: pytest.MonkeyPatch
@@ -289,7 +292,7 @@ def test_only_what_was_not_served_is_in_the_batch(kernel: Kernel) -> None:
 
 
 def test_each_refill_has_a_key_of_its_own(kernel: Kernel) -> None:
-    keys = []
+    keys: list[bytes] = []
     for _ in range(40):
         kernel.draw(BATCH - 1)
         page = bytes(kernel.page())

@@ -39,33 +39,39 @@ def test_handler_draws(situation: str, action: str) -> None:
 def test_handler_draws_once(situation: str, rounds: int) -> None:
     """The handler's may be the thread's first draw; the thread has one state all the same."""
     figures = run("stepping", situation, "draw-once", 3 * rounds)
-    assert figures["actions"] >= 100
+    assert figures["actions"] >= 50
 
 
 @pytest.mark.parametrize("situation", [*SITUATIONS, "first-of-process"])
 @pytest.mark.parametrize("how", ["fork", "clone"])
 def test_handler_forks(situation: str, how: str, rounds: int) -> None:
     """The child goes back into the interrupted draw and finishes it, as does the parent."""
-    figures = run("stepping", situation, how, 120 * rounds)
-    assert figures["forks"] >= min(50, figures["steps"])
-    assert 0 <= figures["shared_at_the_end"] <= RETURNING
+    figures = run("stepping", situation, how, 60 * rounds)
+    assert figures["forks"] >= 50
+    assert figures["shared_at_the_end"] <= RETURNING
+
+
+def assert_noticed(situation: str, reason: str, figures: dict[str, int]) -> None:
+    """Each event made a reseed, in this draw or in the next."""
+    # A draw that reseeds anyway may do so after the event, for both; and the kernel may reseed
+    # by itself at any time.
+    if situation in ("hot", "refill", "across", "bulk"):
+        by_itself = figures["generation"] if reason != "generation" else 0
+        assert figures[reason] + by_itself >= figures["actions"]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_page_is_dropped(situation: str, rounds: int) -> None:
-    figures = run("stepping", situation, "drop", 100 if situation == "hot" else 3 * rounds)
+    figures = run("stepping", situation, "drop", 100 if situation == "hot" else 2 * rounds)
     assert figures["actions"] >= 3
-    # Each is noticed, by this draw or by the next.
-    if situation in ("hot", "refill", "across", "bulk"):
-        assert figures["wiped"] == figures["actions"]
+    assert_noticed(situation, "wiped", figures)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_reseed_is_requested(situation: str, rounds: int) -> None:
-    figures = run("stepping", situation, "request", 100 if situation == "hot" else 2 * rounds)
+    figures = run("stepping", situation, "request", 100 if situation == "hot" else rounds)
     assert figures["actions"] >= 2
-    if situation in ("hot", "refill", "across", "bulk"):
-        assert figures["requested"] == figures["actions"]
+    assert_noticed(situation, "requested", figures)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may reseed the kernel (RNDRESEEDCRNG)")
@@ -75,8 +81,7 @@ def test_reseed_is_requested(situation: str, rounds: int) -> None:
 )
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_kernel_reseeds(situation: str, rounds: int) -> None:
-    most = 100 if situation == "hot" else 2 * rounds
+    most = 100 if situation == "hot" else rounds
     figures = run("stepping", situation, "reseed-kernel", most)
     assert figures["actions"] >= 2
-    if situation in ("hot", "refill", "across", "bulk"):
-        assert figures["generation"] >= figures["actions"]
+    assert_noticed(situation, "generation", figures)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import index
@@ -165,9 +166,10 @@ def _fill(memory: Any, size: int) -> None:
 def random_bytes(size: SupportsIndex, /) -> bytes:
     """See vgetrandom._native.random_bytes()."""
     size = index(size)
+    if not -sys.maxsize - 1 <= size <= sys.maxsize:
+        raise OverflowError("Python int too large to convert to C ssize_t")
     if size < 0:
-        message = "negative argument not allowed"
-        raise ValueError(message)
+        raise ValueError("negative argument not allowed")
     data = bytearray(size)
     with _ffi.from_buffer("unsigned char[]", data) as memory:
         _fill(memory, size)

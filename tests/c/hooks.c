@@ -54,9 +54,9 @@ void hook_chacha20_keystream(int i, uint8_t *out, size_t blocks, const uint8_t *
 
 #if defined(__x86_64__)
 
-#define STACK_BYTES   8192
+#define STACK_BYTES 8192
 #define GENERAL_BYTES 128
-#define XSAVE_BYTES   8192
+#define XSAVE_BYTES 8192
 
 /* The general registers into AREA, the rest 128 bytes further on. It keeps to the registers that
  * the called function must preserve. */

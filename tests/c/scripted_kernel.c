@@ -12,7 +12,7 @@
 
 /* As in the real opaque state: a batch and a key, the generation, a position. */
 #define OPAQUE_RANDOM_BYTES 128
-#define VVAR_GENERATION	    80
+#define VVAR_GENERATION 80
 
 static struct script *the_script;
 

@@ -30,14 +30,15 @@ struct script_entry {
 
 struct script {
 	_Atomic uint64_t seed;
-	_Atomic uint64_t calls;		  /* of both kinds, failures included */
-	_Atomic int64_t getrandom_answer; /* 0: all of it; > 0: at most so many bytes; < 0: -errno */
-	_Atomic uint64_t answer_after;	  /* so many getrandom calls succeed before it counts */
-	_Atomic uint64_t answer_times;	  /* for so many calls it counts; 0: for all */
+	_Atomic uint64_t calls; /* of both kinds, failures included */
+	_Atomic int64_t
+		getrandom_answer;      /* 0: all of it; > 0: at most so many bytes; < 0: -errno */
+	_Atomic uint64_t answer_after; /* so many getrandom calls succeed before it counts */
+	_Atomic uint64_t answer_times; /* for so many calls it counts; 0: for all */
 	_Atomic uint64_t getrandom_calls; /* to be set to 0 together with the three above */
-	_Atomic uint64_t has_vdso;	  /* 1 at the start */
-	_Atomic uint64_t vvar_pages;	  /* how many of the pages below are shown; 1 at the start */
-	_Atomic uint64_t generation;	  /* what the scripted vDSO writes into its opaque state */
+	_Atomic uint64_t has_vdso;        /* 1 at the start */
+	_Atomic uint64_t vvar_pages; /* how many of the pages below are shown; 1 at the start */
+	_Atomic uint64_t generation; /* what the scripted vDSO writes into its opaque state */
 	/* Called, if it is set, before call N returns, with its answer in BUF already. */
 	void (*on_call)(uint64_t n, void *buf, uint64_t len);
 	struct script_entry log[SCRIPT_LOG_ENTRIES];

@@ -5,7 +5,8 @@
  *
  * The draw in question is a thread's in SITUATION (see below). Actions `draw`, `draw-while-out`
  * (not before the interrupted draw has taken its state) and those of fork happen after every
- * instruction of one draw; the others once in each of many draws, each time one instruction later. MOST bounds how many of them there are: beyond, some are left out.
+ * instruction of one draw; the others once in each of many draws, each time one instruction later.
+ * MOST bounds how many of them there are: beyond, some are left out.
  *
  * A fork after a draw's last look at its page is one that comes after the draw: parent and child
  * have the same bytes then, as they would a moment later. The program prints how many instructions
@@ -28,8 +29,8 @@
 #include <unistd.h>
 
 #define TRAP_FLAG 0x100
-#define PAGE	  4096
-#define ALL_OF_THE_FIRST 150
+#define PAGE 4096
+#define ALL_OF_THE_FIRST 60
 #define MOST_STEPS 100000
 #define MOST_BYTES 4096
 
@@ -40,7 +41,7 @@ static int urandom = -1;
 /* In memory that forked children share. */
 static struct {
 	_Atomic long steps, actions, forks;
-} * total;
+} *total;
 static unsigned char (*forked_draws)[MOST_BYTES]; /* by the step of the fork */
 
 static volatile long step, act_at, stride;
@@ -145,13 +146,13 @@ static void handler(int signal, siginfo_t *info, void *context)
 }
 
 /* No call in between: what is stepped through is vgetrandom() and nothing else. */
-#define SET_TRAP_FLAG                                                                              \
-	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\t"           \
-			 "popfq\n\tleaq 128(%%rsp), %%rsp" ::                                      \
+#define SET_TRAP_FLAG                                                                   \
+	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\t" \
+			 "popfq\n\tleaq 128(%%rsp), %%rsp" ::                           \
 				 : "memory", "cc")
-#define CLEAR_TRAP_FLAG                                                                            \
-	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\t"          \
-			 "popfq\n\tleaq 128(%%rsp), %%rsp" ::                                      \
+#define CLEAR_TRAP_FLAG                                                                   \
+	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\t" \
+			 "popfq\n\tleaq 128(%%rsp), %%rsp" ::                             \
 				 : "memory", "cc")
 
 static size_t prepare(void)

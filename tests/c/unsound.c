@@ -56,14 +56,15 @@ static void compute_wrong(enum set set, uint8_t *out, size_t blocks, const uint8
 	}
 }
 
-#define SET(set, symbol)                                                                           \
-	static void keystream_##symbol(uint8_t *out, size_t blocks, const uint8_t *key,            \
-				       uint64_t counter)                                           \
-	{                                                                                          \
-		compute_wrong(set, out, blocks, key, counter);                                     \
-	}                                                                                          \
-	extern const struct chacha20 chacha20_##symbol;                                            \
-	const struct chacha20 chacha20_##symbol = { #symbol, supported, keystream_##symbol, take_words };
+#define SET(set, symbol)                                                                    \
+	static void keystream_##symbol(uint8_t *out, size_t blocks, const uint8_t *key,     \
+				       uint64_t counter)                                    \
+	{                                                                                   \
+		compute_wrong(set, out, blocks, key, counter);                              \
+	}                                                                                   \
+	extern const struct chacha20 chacha20_##symbol;                                     \
+	const struct chacha20 chacha20_##symbol = { #symbol, supported, keystream_##symbol, \
+						    take_words };
 
 SET(PORTABLE, portable)
 #if defined(__x86_64__)

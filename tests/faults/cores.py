@@ -56,10 +56,7 @@ def run(command: list[str]) -> str:
 def _commands() -> tuple[tuple[Path, tuple[str, ...]], ...]:
     """Return the source files of the shipped library, each with its compile command."""
     directory = BUILD / "shipped"
-    run(
-        ["cmake", "-S", str(ROOT), "-B", str(directory)]
-        + ["-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DCMAKE_BUILD_TYPE=Release"]
-    )
+    run(["cmake", "-S", str(ROOT), "-B", str(directory), "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"])
     entries = json.loads((directory / "compile_commands.json").read_text())
     return tuple(
         (Path(entry["file"]), _without_files(shlex.split(entry["command"]))) for entry in entries
@@ -93,7 +90,9 @@ def _compile(command: tuple[str, ...], source: Path, headers: bytes) -> Path:
 def _copy(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     for part in ("csrc", "tests/c", "tests/faults"):
-        shutil.copytree(ROOT / part, directory / part, ignore=shutil.ignore_patterns("python", "_*"))
+        shutil.copytree(
+            ROOT / part, directory / part, ignore=shutil.ignore_patterns("python", "_*")
+        )
 
 
 def _seed(directory: Path, defect: Defect) -> None:
@@ -106,52 +105,80 @@ def _seed(directory: Path, defect: Defect) -> None:
         path.write_text(text.replace(change.old, change.new))
 
 
-def build(
-    defect: Defect | None = None,
-    *,
-    scripted: bool = True,
-    options: tuple[str, ...] = (),
-    compiler: str | None = None,
-) -> Path:
+@dataclass(frozen=True)
+class Build:
+    """How to compile the core, where it is not as shipped.
+
+    Attributes:
+        scripted (bool): Whether the kernel is the scripted one.
+        options (tuple[str, ...]): More options for the compiler.
+        compiler (str): A compiler other than the shipped library's.
+    """
+
+    scripted: bool = True
+    options: tuple[str, ...] = ()
+    compiler: str = ""
+
+
+def _objects(directory: Path, how: Build) -> list[Path]:
+    headers = b"".join(path.read_bytes() for path in sorted(directory.glob("**/*.h")))
+    jobs = []
+    for source, shipped in _commands():
+        command = (how.compiler or shipped[0], *shipped[1:], *how.options)
+        if not (how.scripted and source.name in KERNEL):
+            jobs.append((command, directory / "csrc" / source.name))
+    command = (*command, "-fvisibility=default")
+    extra = (PEEK, SCRIPTED_KERNEL) if how.scripted else (PEEK,)
+    jobs += [(command, directory / file) for file in extra]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda job: _compile(*job, headers), jobs))
+
+
+def build(defect: Defect | None = None, *, scripted: bool = True) -> Path:
     """Build the core as a shared library.
 
     Args:
         defect (Defect | None): The mistake to make in it.
         scripted (bool): Whether the kernel is the scripted one.
-        options (tuple[str, ...]): More options for the compiler.
-        compiler (str | None): A compiler other than the shipped library's.
 
     Returns:
         Path: The library.
     """
-    name = (defect.name if defect else "as-shipped") + ("" if scripted else "-real-kernel")
+    name = (defect.name if defect else "as shipped") + ("" if scripted else " real kernel")
     directory = BUILD / "variants" / name.replace(" ", "-")
     _copy(directory)
     if defect:
         _seed(directory, defect)
-    headers = b"".join(path.read_bytes() for path in sorted(directory.glob("**/*.h")))
-    jobs = []
-    for source, command in _commands():
-        command = (compiler or command[0], *command[1:], *options)
-        if not (scripted and source.name in KERNEL):
-            jobs.append((command, directory / "csrc" / source.name))
-    for file in (PEEK, SCRIPTED_KERNEL) if scripted else (PEEK,):
-        jobs.append(((*command, "-fvisibility=default"), directory / file))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(lambda job: _compile(*job, headers), jobs))
+    objects = _objects(directory, Build(scripted))
     library = directory / "libvgetrandom.so"
     run(
-        [compiler or command[0], "-shared", "-pthread", "-Wl,-z,relro,-z,now", *options]
-        + ["-o", str(library), *map(str, objects)]
+        ["cc", "-shared", "-pthread", "-Wl,-z,relro,-z,now", "-o", str(library)]
+        + [str(made) for made in objects]
     )
     return library
 
 
+def linked_program(name: str, how: Build, defect: Defect | None = None) -> Path:
+    """Build the program of this directory's NAME.c with the core in it, all of it alike."""
+    directory = BUILD / "programs" / f"{name} {' '.join(how.options)}".replace(" ", "")
+    _copy(directory)
+    if defect:
+        _seed(directory, defect)
+    compiler = how.compiler or "cc"
+    made = directory / name
+    run(
+        [compiler, "-std=gnu11", "-O1", *how.options, "-pthread", "-o", str(made)]
+        + [str(directory / "tests" / "faults" / f"{name}.c")]
+        + [str(built) for built in _objects(directory, how)]
+    )
+    return made
+
+
 def program(name: str, *sources: str) -> Path:
-    """Build a program from files of this directory."""
-    headers = b"".join(path.read_bytes() for path in sorted(ROOT.glob("**/*.h")))
-    command = ("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra")
+    """Build a program from files of this directory, which loads the core."""
     here = Path(__file__).parent
+    headers = b"".join(path.read_bytes() for path in sorted(ROOT.glob("*/**/*.h")))
+    command = ("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra")
     objects = [_compile(command, here / source, headers) for source in sources]
     made = BUILD / name
     run([*command[:1], "-o", str(made), *map(str, objects), "-ldl", "-pthread"])

@@ -29,18 +29,18 @@
 #define GRND_INSECURE 0x0004
 #endif
 
-#define THREADS	      4
-#define MAX_LEN	      (3 * BULK_BYTES)
-#define MAX_SHORT_LEN 512  /* while the kernel's answers are short */
-#define MAX_CALLS     3000 /* the log must not overflow */
+#define THREADS 4
+#define MAX_LEN (3 * BULK_BYTES)
+#define MAX_SHORT_LEN 512 /* while the kernel's answers are short */
+#define MAX_CALLS 3000    /* the log must not overflow */
 #define DROP_ATTEMPTS 20
 
 void *peek_state(void);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
+#define CHECK(condition)                            \
+	do {                                        \
+		if (!(condition))                   \
 			fail(#condition, __LINE__); \
 	} while (0)
 
@@ -266,7 +266,8 @@ static void draw(struct player *player)
 	int error = errno;
 
 	answers.end = script()->calls;
-	int expected_error = model_draw(&player->model, expected, player->len, player->flags, answers);
+	int expected_error =
+		model_draw(&player->model, expected, player->len, player->flags, answers);
 
 	CHECK(error == expected_error);
 	CHECK(result == (error ? -1 : (ssize_t)player->len));
@@ -305,7 +306,9 @@ static void fork_and_draw(struct player *player)
 		draw(player);
 		_exit(0);
 	}
-	CHECK(waitpid(pid, &status, 0) == pid);
+	/* libFuzzer's own alarm interrupts it now and then. */
+	while (waitpid(pid, &status, 0) != pid)
+		CHECK(errno == EINTR);
 	CHECK(status == 0);
 }
 
@@ -398,8 +401,13 @@ static unsigned int take(struct input *input)
 
 static size_t take_len(struct input *input)
 {
-	static const size_t near[] = { 0, BATCH_BYTES, BULK_MIN_BYTES, INLINE_BYTES, BULK_BYTES,
-				       BULK_MIN_BYTES + BULK_GRAIN_BYTES, 2 * BULK_BYTES };
+	static const size_t near[] = { 0,
+				       BATCH_BYTES,
+				       BULK_MIN_BYTES,
+				       INLINE_BYTES,
+				       BULK_BYTES,
+				       BULK_MIN_BYTES + BULK_GRAIN_BYTES,
+				       2 * BULK_BYTES };
 	unsigned int kind = take(input);
 	size_t len = take(input);
 

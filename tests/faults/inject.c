@@ -37,8 +37,9 @@
 #endif
 
 #define MAX_INSTRUCTIONS (4 * 1024 * 1024)
-#define MAX_FAULTS	 2
-#define MAX_PAGE_BYTES	 65536
+#define MAX_FAULTS 2
+#define NOT_HERE 77 /* exit status */
+#define MAX_PAGE_BYTES 65536
 #define FIRST_GENERATION 1000
 
 /* A page may resist while something else refers to it. */
@@ -110,9 +111,11 @@ static pid_t start(uint64_t seed)
 		subject_run(&core, &plan, observed);
 	}
 	if (!stepping_begin(pid))
-		errx(2, "the subject cannot be traced");
+		errx(NOT_HERE, "ptrace is refused");
 	if (!stepping_continue(pid, 0).breakpoint)
 		errx(2, "the subject did not come to its draw");
+	if (!stepping_watch(pid, (uintptr_t)core.draw, NULL, NULL))
+		errx(NOT_HERE, "the debug registers cannot be set");
 	return pid;
 }
 
@@ -127,7 +130,6 @@ static int finish(pid_t pid, struct stop stop)
 }
 
 /* ---- the trace ---- */
-
 
 static void step_through(const void *generation)
 {
@@ -188,8 +190,9 @@ static void write_out(const void *data, size_t len)
 
 static void tell_trace(void)
 {
-	const uint64_t sizes[] = { BATCH_BYTES, KEYSTREAM_BYTES, BULK_MIN_BYTES, BULK_GRAIN_BYTES,
-				   BULK_BYTES, sizeof(struct state), instructions };
+	const uint64_t sizes[] = { BATCH_BYTES,      KEYSTREAM_BYTES, BULK_MIN_BYTES,
+				   BULK_GRAIN_BYTES, BULK_BYTES,      sizeof(struct state),
+				   instructions };
 
 	write_out(sizes, sizeof(sizes));
 	for (size_t i = 0; i < instructions; i++) {
@@ -363,8 +366,10 @@ static void run(struct result *result, size_t at, const char *kinds, long gap)
 		if (result->faults > 0) {
 			bool forks = strchr("FB", kinds[0]);
 
-			/* A fork counts once it has happened; the handler needs a while. */
-			while (gap > 0 && !stop.ended && !stop.breakpoint) {
+			/* A fork counts once it has happened; the handler needs a while. Nor is
+			 * the subject itself, which writes down what it drew, to be interrupted. */
+			while ((gap > 0 || !peek(pid, &in_core)) && !stop.ended &&
+			       !stop.breakpoint) {
 				stop = stepping_step(pid, signal);
 				signal = 0;
 				note_touched(pid, result, stop);
@@ -458,11 +463,12 @@ static void load(const char *path)
 
 	if (!library)
 		errx(2, "%s", dlerror());
-	core.draw = (ssize_t(*)(void *, size_t, unsigned int))symbol(library, "vgetrandom");
-	core.get_stats = (void (*)(struct vgetrandom_stats *))symbol(library, "vgetrandom_get_stats");
+	core.draw = (ssize_t (*)(void *, size_t, unsigned int))symbol(library, "vgetrandom");
+	core.get_stats =
+		(void (*)(struct vgetrandom_stats *))symbol(library, "vgetrandom_get_stats");
 	core.state = (void *(*)(void))symbol(library, "peek_state");
 	core.script = (struct script * (*)(void)) symbol(library, "script");
-	core.byte = (uint8_t(*)(uint64_t, uint64_t, uint64_t))symbol(library, "script_byte");
+	core.byte = (uint8_t (*)(uint64_t, uint64_t, uint64_t))symbol(library, "script_byte");
 	core.reseed_kernel = (void (*)(uint64_t))symbol(library, "script_reseed_kernel");
 	dladdr((void *)core.draw, &info);
 	library_base = info.dli_fbase;
@@ -493,8 +499,8 @@ int main(int argc, char **argv)
 		parse_sizes(argv[4], plan.preparation, MAX_PREPARATIONS);
 	stay_on_one_processor();
 	page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-	observed = mmap(NULL, sizeof(*observed), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	observed = mmap(NULL, sizeof(*observed), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
 	trace = calloc(MAX_INSTRUCTIONS, sizeof(*trace));
 	if (observed == MAP_FAILED || !trace)
 		err(2, "memory");

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import threading
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
 from . import cores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 # What can happen before an instruction, by the letters of inject.c.
@@ -25,6 +26,13 @@ FAULTS = {
     "R": "reseed() by another thread",
 }
 FORKING = "FB"
+
+
+NOT_HERE = 77  # exit status
+
+
+class NotHereError(Exception):
+    """What this machine lacks."""
 
 
 class Outcome(IntEnum):
@@ -171,8 +179,22 @@ def _rows(stream: IO[bytes], row: struct.Struct, count: int) -> list[tuple[int, 
 class Injector:
     """The injector at work on one kind of draw."""
 
-    def __init__(self, library: Path, kind: Kind, sizes: Sizes | None = None) -> None:
-        """Start it and read the draw's instructions."""
+    def __init__(
+        self,
+        library: Path,
+        kind: Kind,
+        sizes: Sizes | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        """Start it and read the draw's instructions.
+
+        Args:
+            library (Path): The core under test.
+            kind (Kind): The draw.
+            sizes (Sizes | None): The core's constants, once they are known.
+            environment (Mapping[str, str]): Its environment variables.
+        """
+        self.kind = kind
         following = (24, sizes.batch - 1) if sizes else (24, 24)
         program = cores.program("inject", "inject.c", "stepping.c", "subject.c")
         preparation = ",".join(map(str, kind.preparation))
@@ -181,11 +203,21 @@ class Injector:
             + ([preparation] if preparation else []),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
         )
         assert self._process.stdin
         assert self._process.stdout
         self._input, self._output = self._process.stdin, self._process.stdout
-        *constants, count = _SIZES.unpack(_read(self._output, _SIZES.size))
+        try:
+            header = _read(self._output, _SIZES.size)
+        except EOFError as error:
+            assert self._process.stderr
+            message = self._process.stderr.read().decode().strip()
+            status = self._process.wait()
+            self.close()
+            raise (NotHereError if status == NOT_HERE else RuntimeError)(message) from error
+        *constants, count = _SIZES.unpack(header)
         self.sizes = Sizes(*constants)
         self.instructions = tuple(
             Instruction(None if offset == _NOWHERE else offset, pc, bool(bits & 2), bool(bits & 4))
@@ -198,8 +230,10 @@ class Injector:
         self._process.wait()
         self._input.close()
         self._output.close()
+        if self._process.stderr:
+            self._process.stderr.close()
 
-    def __enter__(self) -> Injector:
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 

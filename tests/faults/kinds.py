@@ -28,6 +28,7 @@ def kinds(sizes: Sizes) -> dict[str, Kind]:
         Kind("refilling", (half, sizes.batch - half - 8), 32),
         Kind("to the batch's end", (half, sizes.batch - half - 32), 32),
         Kind("after the batch's end", (half, sizes.batch - half), 32),
+        Kind("bulk, one chunk", (48,), sizes.bulk_min + sizes.bulk_grain),
         Kind("bulk", (48,), 2 * sizes.bulk + sizes.bulk_grain + 40),
     ]
     return {kind.name: kind for kind in every}

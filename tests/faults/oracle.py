@@ -120,6 +120,7 @@ class Oracle:
         """Prepare to judge."""
         self._result = result
         self._sizes = sizes
+        self._traced = next((draw.pid for draw in result.draws if not draw.fork), 0)
         self._same: dict[int, int] = {}  # draws of children that were over before the fork
         self._used_keys: dict[bytes, Draw] = {}
 
@@ -188,9 +189,7 @@ class Oracle:
         nested = [
             other
             for other in self._result.draws
-            if other.role == Role.NESTED
-            and other.began == draw.pid
-            and other.serial > draw.serial
+            if other.role == Role.NESTED and other.pid == draw.pid and other.serial > draw.serial
         ]
         return [
             (n, answer)
@@ -204,7 +203,7 @@ class Oracle:
         """Return the process that asked; a child forked inside the call has logged it again."""
         for draw in self._result.draws:
             if draw.pid == answer.pid and draw.fork and n < self._fork(draw).calls:
-                return self._result.draws[0].began
+                return self._traced
         return answer.pid
 
     def _possible(self, draw: Draw, state: State | None) -> Iterator[Explanation]:
@@ -271,21 +270,26 @@ class Oracle:
 
     def _repetitions(self) -> list[str]:
         found = []
-        owners: dict[bytes, list[Draw]] = {}
+        seen: list[tuple[Draw, set[bytes]]] = []
         for draw in self._result.draws:
+            step = 1 if draw.length < EVERY_WINDOW_BELOW else WINDOW
+            places = range(0, draw.length - WINDOW + 1, step)
+            windows = {draw.data[at : at + WINDOW] for at in places}
             if bytes(WINDOW) in draw.data:
                 found.append(f"{_name(draw)} gave {WINDOW} zero bytes")
-            step = 1 if draw.length < EVERY_WINDOW_BELOW else WINDOW
-            for at in range(0, draw.length - WINDOW + 1, step):
-                owners.setdefault(draw.data[at : at + WINDOW], []).append(draw)
-        pairs = {
-            (_name(a), _name(b))
-            for draws in owners.values()
-            for a, b in itertools.combinations(draws, 2)
-            if self._same.get(id(a), id(a)) != self._same.get(id(b), id(b)) or a is b
-        }
-        return found + [f"{a} and {b} share {WINDOW} bytes" for a, b in sorted(pairs)]
+            if len(windows) < len(places):
+                found.append(f"{_name(draw)} repeats {WINDOW} bytes of its own")
+            found += [
+                f"{_name(other)} and {_name(draw)} share {WINDOW} bytes"
+                for other, others in seen
+                if not windows.isdisjoint(others) and not self._are_one(draw, other)
+            ]
+            seen.append((draw, windows))
+        return found
 
+    def _are_one(self, a: Draw, b: Draw) -> bool:
+        """Return whether parent and child returned from the same draw after it was over."""
+        return self._same.get(id(a), id(a)) == self._same.get(id(b), id(b))
 
     def _left_in_state(self) -> list[str]:
         left, found = self._result.state, []

@@ -15,8 +15,8 @@
 #define DEBUG_REGISTER(i) ((void *)(offsetof(struct user, u_debugreg) + (i) * 8))
 
 /* In debug register 7, for register i: enabled, and what it stops for. */
-#define ENABLED(i)   (UINT64_C(1) << (2 * (i)))
-#define ACCESS_8(i)  (UINT64_C(0xb) << (16 + 4 * (i)))
+#define ENABLED(i) (UINT64_C(1) << (2 * (i)))
+#define ACCESS_8(i) (UINT64_C(0xb) << (16 + 4 * (i)))
 #define EXECUTION(i) (UINT64_C(0) << (16 + 4 * (i)))
 
 /* In debug register 6. */
@@ -33,8 +33,7 @@ bool stepping_begin(pid_t pid)
 {
 	int status;
 
-	return waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) &&
-	       WSTOPSIG(status) == SIGSTOP;
+	return waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP;
 }
 
 static struct stop wait_for(pid_t pid, int request, int signal)
@@ -76,26 +75,24 @@ struct stop stepping_step(pid_t pid, int signal)
 	return wait_for(pid, PTRACE_SINGLESTEP, signal);
 }
 
-static void set(pid_t pid, int i, uint64_t value)
+static bool set(pid_t pid, int i, uint64_t value)
 {
-	ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(i), (void *)value);
+	return ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(i), (void *)value) == 0;
 }
 
-void stepping_watch(pid_t pid, uint64_t pc, const void *generation, const void *word)
+bool stepping_watch(pid_t pid, uint64_t pc, const void *generation, const void *word)
 {
 	uint64_t control = 0;
 
-	set(pid, 7, 0);
 	if (pc)
 		control |= ENABLED(0) | EXECUTION(0);
 	if (generation)
 		control |= ENABLED(WATCHED_GENERATION) | ACCESS_8(WATCHED_GENERATION);
 	if (word)
 		control |= ENABLED(WATCHED_WORD) | ACCESS_8(WATCHED_WORD);
-	set(pid, 0, pc);
-	set(pid, WATCHED_GENERATION, (uintptr_t)generation);
-	set(pid, WATCHED_WORD, (uintptr_t)word);
-	set(pid, 7, control);
+	return set(pid, 7, 0) && set(pid, 0, pc) &&
+	       set(pid, WATCHED_GENERATION, (uintptr_t)generation) &&
+	       set(pid, WATCHED_WORD, (uintptr_t)word) && set(pid, 7, control);
 }
 
 static uint64_t register_at(pid_t pid, size_t offset)

@@ -12,9 +12,9 @@
 enum watched { WATCHED_GENERATION = 1, WATCHED_WORD = 2 };
 
 struct stop {
-	bool ended;	 /* by itself or by a signal; STATUS is wait(2)'s */
+	bool ended;      /* by itself or by a signal; STATUS is wait(2)'s */
 	bool breakpoint; /* it executed a breakpoint instruction */
-	bool arrived;	 /* it is at the place of debug register 0 */
+	bool arrived;    /* it is at the place of debug register 0 */
 	bool stepped;
 	uint32_t touched; /* bit W: the word in debug register W was read or written */
 	int status;
@@ -32,8 +32,9 @@ struct stop stepping_continue(pid_t pid, int signal);
 /* The same for one instruction; with a signal, to the first of its handler. */
 struct stop stepping_step(pid_t pid, int signal);
 
-/* Watches 8 bytes each for reads and writes, and the place PC for execution; 0 is none. */
-void stepping_watch(pid_t pid, uint64_t pc, const void *generation, const void *word);
+/* Watches 8 bytes each for reads and writes, and the place PC for execution; 0 is none. False
+ * where that is refused. */
+bool stepping_watch(pid_t pid, uint64_t pc, const void *generation, const void *word);
 
 uint64_t stepping_pc(pid_t pid);
 

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #define MAX_DEPTH 4
-#define SECONDS	  20
+#define SECONDS 20
 
-volatile uint32_t draw_at_work, forks_done;
+volatile uint32_t draw_at_work, forks_done, in_core;
 
 static const struct core *core;
 static struct observed *observed;
@@ -49,8 +49,10 @@ static void draw(enum role role, size_t len)
 	};
 
 	draw_at_work = record.serial;
-	record.result = role == SUBJECT ? draw_between_breakpoints(buf, len) :
-					  core->draw(buf, len, 0);
+	in_core = 1;
+	record.result =
+		role == SUBJECT ? draw_between_breakpoints(buf, len) : core->draw(buf, len, 0);
+	in_core = 0;
 	draw_at_work = outer;
 	record.error = record.result < 0 ? errno : 0;
 	record.pid = getpid();
@@ -64,13 +66,15 @@ static void draw(enum role role, size_t len)
 static void handle(int signal)
 {
 	int saved_errno = errno;
+	uint32_t was_in_core = in_core;
 
+	in_core = 0;
 	if (signal == SIGNAL_FORK || signal == SIGNAL_FORK_DRAW) {
 		uint32_t this_fork = ++forks;
 		/* Raw where nothing but the kernel shall know of it. */
-		pid_t pid = signal == SIGNAL_FORK ?
-				    (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0L) :
-				    fork();
+		pid_t pid = signal == SIGNAL_FORK
+				    ? (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0L)
+				    : fork();
 
 		forks_done++;
 		if (pid < 0) {
@@ -82,6 +86,7 @@ static void handle(int signal)
 	}
 	if (signal == SIGNAL_DRAW || signal == SIGNAL_FORK_DRAW)
 		draw(NESTED, NESTED_BYTES);
+	in_core = was_in_core;
 	errno = saved_errno;
 }
 

@@ -15,37 +15,38 @@
 #include <stdint.h>
 
 #define MAX_PREPARATIONS 4
-#define MAX_RECORDS	 32
-#define MAX_BYTES	 (512 * 1024) /* of one draw */
-#define ARENA_BYTES	 (8 * 1024 * 1024)
-#define NESTED_BYTES	 32
+#define MAX_RECORDS 32
+#define MAX_BYTES (512 * 1024) /* of one draw */
+#define ARENA_BYTES (8 * 1024 * 1024)
+#define NESTED_BYTES 32
 
 /* The signals that the injector sends. */
-#define SIGNAL_DRAW	 SIGUSR1  /* the handler draws */
-#define SIGNAL_FORK	 SIGUSR2  /* the handler forks; both then finish what it interrupted */
+#define SIGNAL_DRAW SIGUSR1       /* the handler draws */
+#define SIGNAL_FORK SIGUSR2       /* the handler forks; both then finish what it interrupted */
 #define SIGNAL_FORK_DRAW SIGWINCH /* the handler forks and both draw in it */
 
 enum role { PREPARATION, SUBJECT, NESTED, FOLLOWING };
 
 /* One draw, written when it has returned. */
 struct record {
-	int32_t pid;	    /* of the process that it returned in */
-	int32_t began;	    /* ... and that it began in */
-	uint32_t serial;    /* counts the draws of a process; a fork in a draw keeps the number */
-	uint32_t role;	    /* enum role */
-	uint32_t fork;	    /* the how manieth fork this process came from; 0: it is the subject */
-	int32_t error;	    /* errno of a failure */
+	int32_t pid;     /* of the process that it returned in */
+	int32_t began;   /* ... and that it began in */
+	uint32_t serial; /* counts the draws of a process; a fork in a draw keeps the number */
+	uint32_t role;   /* enum role */
+	uint32_t fork;   /* the how manieth fork this process came from; 0: it is the subject */
+	int32_t error;   /* errno of a failure */
 	int64_t result;
 	uint64_t len;
 	uint64_t calls_before, calls_after; /* of the scripted kernel, by anybody */
-	uint64_t offset;		    /* of the bytes in the arena */
+	uint64_t offset;                    /* of the bytes in the arena */
 };
 
 struct observed {
 	const void *state; /* where the subject's lies at the end */
-	_Atomic uint64_t first_keys; /* the most keys that any one process fetched as a thread's first */
-	_Atomic uint64_t failures;   /* descendants that did not end well */
-	_Atomic uint64_t used;	     /* of the arena */
+	_Atomic uint64_t
+		first_keys; /* the most keys that any one process fetched as a thread's first */
+	_Atomic uint64_t failures; /* descendants that did not end well */
+	_Atomic uint64_t used;     /* of the arena */
 	_Atomic uint32_t records;
 	struct record record[MAX_RECORDS];
 	uint8_t arena[ARENA_BYTES];
@@ -63,15 +64,15 @@ struct core {
 
 struct plan {
 	size_t preparation[MAX_PREPARATIONS]; /* sizes; 0 ends them */
-	size_t len;			      /* of the draw that the faults are injected into */
+	size_t len;                           /* of the draw that the faults are injected into */
 	size_t following[2];
 };
 
 /* The number of the draw at work, 0 between draws: what the injector reads at a stop. */
 extern volatile uint32_t draw_at_work;
 
-/* How many forks have returned. */
-extern volatile uint32_t forks_done;
+/* How many forks have returned, and whether it is the core that is at work just now. */
+extern volatile uint32_t forks_done, in_core;
 
 /* Makes the draws of PLAN and exits: 0, or 1 where a descendant failed. Before and after the draw
  * that is meant it executes a breakpoint instruction. */

@@ -23,6 +23,8 @@ LONGEST_GAP = 3000
 class Tally:
     """What was done and what came of it."""
 
+    kind: str
+
     instructions: int = 0  # of the draw
     points: int = 0  # of them, that a fault was injected at
     runs: int = 0
@@ -84,7 +86,7 @@ def pairs(places: Sequence[int], count: int, seed: int) -> list[Run]:
 
 def judge(injector: Injector, runs: Sequence[Run], sizes: Sizes) -> Tally:
     """Make these runs and judge them."""
-    tally = Tally(len(injector.instructions), len({run.at for run in runs}))
+    tally = Tally(injector.kind.name, len(injector.instructions), len({run.at for run in runs}))
     for result in injector.results(runs):
         found = Oracle(result, sizes).violations()
         tally.add(result, injector.instructions[result.run.at], found)
@@ -101,7 +103,7 @@ def caught(library: Path, kind: Kind, faults: Iterable[str], sizes: Sizes) -> Ta
             for at in places
             for gap in ((1, 3, 10) if len(fault) > 1 else (1,))
         ]
-        tally = Tally(len(injector.instructions), len(places))
+        tally = Tally(kind.name, len(injector.instructions), len(places))
         for result in injector.results(runs):
             found = Oracle(result, sizes).violations()
             tally.add(result, injector.instructions[result.run.at], found)

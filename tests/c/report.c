@@ -1,0 +1,113 @@
+/* What vgetrandom_get_info() says, a line each; for whoever must be another user, or is not let
+ * to do something.
+ *
+ *     report [no-mmap|no-mmap-later]
+ *
+ * With no-mmap a seccomp filter refuses every mmap from the start; with no-mmap-later from when
+ * the main thread has a state and eighty other threads have none.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <vgetrandom.h>
+
+#define THREADS 80
+
+static int refuse_mmap(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+
+	/* For all threads at once. */
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+}
+
+static unsigned char drawn[THREADS + 1][48];
+
+static void draw(unsigned char *into)
+{
+	if (vgetrandom(into, 48, 0) != 48) {
+		perror("vgetrandom");
+		_exit(1);
+	}
+}
+
+static pthread_barrier_t barrier;
+
+static void *draws(void *into)
+{
+	pthread_barrier_wait(&barrier);
+	draw(into);
+	pthread_barrier_wait(&barrier);
+	return NULL;
+}
+
+static void draw_in_threads(void)
+{
+	static pthread_t threads[THREADS];
+
+	pthread_barrier_init(&barrier, NULL, THREADS + 1);
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, draws, drawn[i + 1]))
+			_exit(1);
+	draw(drawn[0]);
+	if (refuse_mmap())
+		_exit(77);
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static void expect_unique(int count)
+{
+	for (int i = 0; i < count; i++)
+		for (int j = 0; j < i; j++)
+			if (!memcmp(drawn[i], drawn[j], 16)) {
+				printf("draws %d and %d are the same\n", i, j);
+				_exit(1);
+			}
+}
+
+int main(int argc, char **argv)
+{
+	static char buffer[65536];
+	struct vgetrandom_info info;
+	struct vgetrandom_stats stats;
+
+	/* stdio would map memory for it. */
+	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+	if (argc > 1 && !strcmp(argv[1], "no-mmap-later")) {
+		draw_in_threads();
+		expect_unique(THREADS + 1);
+	} else {
+		if (argc > 1 && refuse_mmap())
+			return 77;
+		draw(drawn[0]);
+		draw(drawn[1]);
+		expect_unique(2);
+	}
+	vgetrandom_get_info(&info);
+	vgetrandom_get_stats(&stats);
+	printf("chacha20=%s\nmemory=%s\nkernel_entropy=%s\nwatch=%s\nfirst=%d\nfallbacks=%d\n",
+	       info.chacha20, info.memory, info.kernel_entropy, info.watch,
+	       (int)stats.reseeds_first, (int)stats.fallbacks);
+	for (int i = 0; info.notes[i]; i++)
+		printf("note=%s\n", info.notes[i]);
+	return 0;
+}

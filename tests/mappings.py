@@ -1,0 +1,83 @@
+"""The memory that states live in, as /proc/self/smaps tells, and what the kernel may do to it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cffi import FFI
+
+MADV_DONTNEED = 4
+MADV_PAGEOUT = 21
+
+_FFI = FFI()
+_FFI.cdef("""
+int madvise(void *start, size_t length, int advice);
+int munlock(const void *start, size_t length);
+""")
+_LIBC: Any = _FFI.dlopen(None)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A mapping of this process: where it is, and the kernel's two-letter flags (proc(5))."""
+
+    start: int
+    end: int
+    flags: frozenset[str]
+
+    @property
+    def droppable(self) -> bool:
+        """Whether it is MAP_DROPPABLE memory."""
+        return "dp" in self.flags
+
+    def advise(self, advice: int) -> None:
+        """Zero it as the kernel may at any time.
+
+        What is not droppable can be zeroed if it is not locked, and by MADV_DONTNEED alone.
+        """
+        start = _FFI.cast("void *", self.start)
+        if not self.droppable:
+            assert advice == MADV_DONTNEED
+            _LIBC.munlock(start, self.end - self.start)
+        if _LIBC.madvise(start, self.end - self.start, advice):
+            raise OSError(_FFI.errno, os.strerror(_FFI.errno))
+
+
+def mappings() -> list[Mapping]:
+    """Return every mapping of this process."""
+    found = []
+    start = end = 0
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        header = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
+        if header:
+            start, end = (int(bound, 16) for bound in header.groups())
+        elif line.startswith("VmFlags:"):
+            found.append(Mapping(start, end, frozenset(line.split()[1:])))
+    return found
+
+
+def states_mappings() -> list[Mapping]:
+    """Return the mappings that states live in, this library's and perhaps others'."""
+    return [mapping for mapping in mappings() if mapping.droppable or {"wf", "dd"} <= mapping.flags]
+
+
+def mapping_of(address: int) -> Mapping:
+    """Return the mapping that an address lies in."""
+    return next(mapping for mapping in mappings() if mapping.start <= address < mapping.end)
+
+
+def skip_unless_supported(advice: int) -> None:
+    """Skip where the kernel does not know the advice."""
+    for mapping in states_mappings():
+        try:
+            mapping.advise(advice)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            pytest.skip(f"madvise({advice}) is refused here: {error}")

@@ -1,0 +1,28 @@
+"""Check the model within wide bounds, and that each defect is caught."""
+
+from __future__ import annotations
+
+import sys
+
+from .check import DEFECTS, MODEL, Bounds, check, defective, missing
+
+BOUNDS = Bounds(draws=3, events=5)
+
+
+def main() -> int:
+    """Return 0 where all is as it should be."""
+    tool = missing()
+    if tool:
+        print(f"no {tool}: on Debian, apt-get install {tool}", file=sys.stderr)
+        return 2
+    verdict = check(MODEL.read_text(), BOUNDS)
+    print(f"{BOUNDS.draws} draws, {BOUNDS.events} events: {verdict.states:,} states,", end=" ")
+    print(verdict.violation or ("no violation" if verdict.complete else "not completed"))
+    caught = {name: check(defective(name), BOUNDS).violation for name in DEFECTS}
+    for name, violation in caught.items():
+        print(f"{name}: {violation or 'missed'}")
+    return int(not verdict.complete or not all(caught.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""Running spin on the model."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+MODEL = Path(__file__).with_name("draw.pml")
+TOOLS = ("spin", "cc")
+QUICK_EVENTS = 4
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many draws, besides those of handlers, and how many events to try in every order."""
+
+    draws: int
+    events: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the search has shown."""
+
+    violation: str  # empty where there is none
+    states: int
+    complete: bool
+
+
+# Mistakes in the model: name, and texts with what replaces them.
+DEFECTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "busy flag never set": (("out = true;", "skip;"),),
+    "busy flag in the page": (("available = 0\n}", "available = 0; out = false\n}"),),
+    "generation written after the key": (
+        ("available = 0;\n\t\tat[f] = STAMP_READ", "available = 0;\n\t\tat[f] = FETCH"),
+        ("generation = seen[f];\n\t\tat[f] = FETCH", "generation = seen[f];\n\t\tat[f] = POSITION"),
+        ("new_key(key);\n\t\tat[f] = POSITION", "new_key(key);\n\t\tat[f] = STAMP_READ"),
+    ),
+    "final check removed": (
+        (":: seen[f] == watched ->\n\t\t\tgive_output", ":: true ->\n\t\t\tgive_output"),
+    ),
+    "final check on a copy": (
+        ("seen[f] = generation;\n\t\tat[f] = LAST_COMPARE", "at[f] = LAST_COMPARE"),
+    ),
+    "batch kept over a reseed": (("available = 0;\n\t\tat[f] = STAMP_READ", "at[f] = STAMP_READ"),),
+    "position not advanced": (("available = left[f] - 1;", "skip;"),),
+}
+
+
+def defective(name: str) -> str:
+    """Return the model with one mistake in it."""
+    text = MODEL.read_text()
+    for old, new in DEFECTS[name]:
+        if text.count(old) != 1:
+            message = f"{name}: draw.pml has changed, seed the defect anew"
+            raise RuntimeError(message)
+        text = text.replace(old, new)
+    return text
+
+
+def missing() -> str | None:
+    """Return the name of a tool that this takes and that is not here."""
+    return next((tool for tool in TOOLS if not shutil.which(tool)), None)
+
+
+def check(model: str, bounds: Bounds) -> Verdict:
+    """Try everything within the bounds."""
+    with tempfile.TemporaryDirectory() as directory:
+
+        def run(*command: str) -> str:
+            return subprocess.run(
+                command, cwd=directory, check=True, capture_output=True, text=True
+            ).stdout
+
+        Path(directory, "model.pml").write_text(model)
+        run("spin", f"-DDRAWS={bounds.draws}", f"-DEVENTS={bounds.events}", "-a", "model.pml")
+        # The generated C is not ours to keep clean of warnings.
+        optimise = "-O2" if bounds.events > QUICK_EVENTS else "-O0"  # compiling takes time too
+        run("cc", "-w", optimise, "-DSAFETY", "-DCOLLAPSE", "-DNOREDUCE", "-o", "pan", "pan.c")
+        report = run("./pan", "-m100000", "-n")
+    violation = re.search(r"assertion violated (.*) \(at depth", report)
+    states = re.search(r"(\d+) states, stored", report)
+    assert states, report
+    return Verdict(
+        violation[1] if violation else "",
+        int(states[1]),
+        "errors: 0" in report and "Search not completed" not in report,
+    )

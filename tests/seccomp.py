@@ -1,0 +1,66 @@
+"""Sandboxes: seccomp(2) filters for the calling process, which never gets rid of them again."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import platform
+import struct
+
+import pytest
+
+PR_SET_NO_NEW_PRIVS = 38
+PR_SET_SECCOMP = 22
+SECCOMP_MODE_FILTER = 2
+ALLOW = 0x7FFF0000
+ERRNO = 0x00050000
+
+# struct seccomp_data: the number, the architecture, where from, six arguments of 64 bits.
+NUMBER = 0
+ARGUMENTS = 16
+
+# BPF: load a word; jump if equal; and with; return.
+LOAD, JUMP_EQUAL, AND, RETURN = 0x20, 0x15, 0x54, 0x06
+
+NUMBERS = {
+    "x86_64": {"mmap": 9, "getrandom": 318},
+    "aarch64": {"mmap": 222, "getrandom": 278},
+}
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_true, if_false, value)
+
+
+def refuse(
+    name: str, error: int, argument: int | None = None, mask: int = 0, value: int = 0
+) -> None:
+    """Make a system call fail from now on, if the argument has that value under the mask."""
+    numbers = NUMBERS.get(platform.machine())
+    if numbers is None:
+        pytest.skip(f"system call numbers of {platform.machine()} are not known here")
+    program = [_instruction(LOAD, NUMBER)]
+    if argument is None:
+        program += [_instruction(JUMP_EQUAL, numbers[name], 0, 1)]
+    else:
+        program += [
+            _instruction(JUMP_EQUAL, numbers[name], 0, 4),
+            _instruction(LOAD, ARGUMENTS + 8 * argument),
+            _instruction(AND, mask),
+            _instruction(JUMP_EQUAL, value, 0, 1),
+        ]
+    program += [_instruction(RETURN, ERRNO | error), _instruction(RETURN, ALLOW)]
+    _install(b"".join(program))
+
+
+def _install(program: bytes) -> None:
+    code = ctypes.create_string_buffer(program, len(program))
+    # struct sock_fprog
+    filters = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+    if _LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)")
+    if _LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filters, 0, 0):
+        code_name = errno.errorcode[ctypes.get_errno()]
+        raise OSError(ctypes.get_errno(), f"seccomp filters are refused here ({code_name})")

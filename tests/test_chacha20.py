@@ -1,0 +1,335 @@
+"""Every instruction set that this machine has, against others' ChaCha20 and against each other."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import random
+import signal
+from typing import Any
+
+import pytest
+
+import libraries
+import vgetrandom
+from reference import BLOCK_BYTES, keystream
+from running import in_child
+from script import Kernel
+
+FFI, LIB = libraries.hooked()
+LAYOUT = FFI.new("struct hook_layout *")
+LIB.hook_layout(LAYOUT)
+
+
+def text(string: Any) -> str:
+    raw = FFI.string(string)
+    assert isinstance(raw, bytes)
+    return raw.decode()
+
+
+def all_sets() -> dict[str, int]:
+    numbers = {}
+    number = 0
+    while (name := LIB.hook_chacha20_name(number)) != FFI.NULL:
+        numbers[text(name)] = number
+        number += 1
+    return numbers
+
+
+ALL = all_sets()
+BEST, *_ = ALL
+SETS = [name for name, number in ALL.items() if LIB.hook_chacha20_supported(number)]
+
+
+@pytest.fixture(params=ALL)
+def chosen(request: pytest.FixtureRequest) -> int:
+    if request.param not in SETS:
+        pytest.skip(f"this CPU has no {request.param}")
+    return ALL[request.param]
+
+
+def computed(number: int, key: bytes, blocks: int, counter: int = 0, offset: int = 0) -> bytes:
+    """What a set computes, at that offset; nothing beside it is touched."""
+    size = blocks * BLOCK_BYTES
+    out = bytearray(b"\xa5" * (offset + size + 64))
+    with FFI.from_buffer("uint8_t[]", out) as memory:
+        LIB.hook_chacha20_keystream(number, memory + offset, blocks, key, counter)
+    assert out[:offset] == b"\xa5" * offset
+    assert out[offset + size :] == b"\xa5" * 64
+    return bytes(out[offset : offset + size])
+
+
+# RFC 8439, appendix A.1: those with a zero nonce. Key, counter, keystream.
+RFC_8439 = [
+    (
+        bytes(32),
+        0,
+        (
+            "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7"
+            "da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586"
+        ),
+    ),
+    (
+        bytes(32),
+        1,
+        (
+            "9f07e7be5551387a98ba977c732d080dcb0f29a048e3656912c6533e32ee7aed"
+            "29b721769ce64e43d57133b074d839d531ed1f28510afb45ace10a1f4b794d6f"
+        ),
+    ),
+    (
+        bytes(31) + b"\1",
+        1,
+        (
+            "3aeb5224ecf849929b9d828db1ced4dd832025e8018b8160b82284f3c949aa5a"
+            "8eca00bbb4a73bdad192b5c42f73f2fd4e273644c8b36125a64addeb006c13a0"
+        ),
+    ),
+    (
+        b"\0\xff" + bytes(30),
+        2,
+        (
+            "72d54dfbf12ec44b362692df94137f328fea8da73990265ec1bbbea1ae9af0ca"
+            "13b25aa26cb4a648cb9b9d1be65b2c0924a66c54d545ec1b7374f4872e99f096"
+        ),
+    ),
+]
+
+
+def test_portable_is_always_there() -> None:
+    assert "portable" in SETS
+    assert vgetrandom.info().chacha20 in SETS
+
+
+@pytest.mark.parametrize(("key", "counter", "expected"), RFC_8439)
+def test_rfc_8439(chosen: int, key: bytes, counter: int, expected: str) -> None:
+    assert computed(chosen, key, 1, counter).hex() == expected
+    # In the middle of a longer run as well, whose blocks the wide sets compute at once.
+    for before in range(min(counter, 2) + 1):
+        run = computed(chosen, key, before + 20, counter - before)
+        assert run[before * BLOCK_BYTES : (before + 1) * BLOCK_BYTES].hex() == expected
+
+
+def test_reference_has_the_same_order() -> None:
+    for key, counter, expected in RFC_8439:
+        assert keystream(key, BLOCK_BYTES, counter).hex() == expected
+
+
+def test_every_length_up_to_four_batches(chosen: int) -> None:
+    rng = random.Random(chosen)
+    for blocks in range(4 * LAYOUT.keystream_bytes // BLOCK_BYTES + 1):
+        key = rng.randbytes(32)
+        expected = keystream(key, blocks * BLOCK_BYTES)
+        assert computed(chosen, key, blocks) == expected, blocks
+
+
+def test_random_keys(chosen: int, rounds: int) -> None:
+    rng = random.Random(chosen)
+    for _ in range(50 * rounds):
+        key, blocks, counter = rng.randbytes(32), rng.randrange(200), rng.randrange(2**64)
+        offset = rng.randrange(64)
+        expected = keystream(key, blocks * BLOCK_BYTES, counter)
+        assert computed(chosen, key, blocks, counter, offset) == expected
+
+
+def test_every_split_of_128_blocks(chosen: int) -> None:
+    key = random.Random(chosen).randbytes(32)
+    whole = keystream(key, 128 * BLOCK_BYTES)
+    for split in range(129):
+        first = computed(chosen, key, split)
+        second = computed(chosen, key, 128 - split, split)
+        assert first + second == whole, split
+
+
+@pytest.mark.parametrize("carry", [2**32, 2**33, 2**63, 2**64 - 2**32, 2**64])
+def test_counter_carries(chosen: int, carry: int) -> None:
+    """Over each multiple of 2^32, in every block of a run."""
+    key = random.Random(carry).randbytes(32)
+    for before in range(35):
+        counter = carry - before
+        expected = keystream(key, 35 * BLOCK_BYTES, counter)
+        assert computed(chosen, key, 35, counter % 2**64) == expected, before
+
+
+def test_all_sets_agree_on_long_runs() -> None:
+    key = random.Random(0).randbytes(32)
+    runs = {computed(ALL[name], key, 3001, 2**32 - 1500, 1) for name in SETS}
+    assert len(runs) == 1
+
+
+def test_unaligned_key(chosen: int) -> None:
+    memory = FFI.new("uint8_t[]", 64 + 32)
+    for offset in range(64):
+        key = random.Random(offset).randbytes(32)
+        FFI.memmove(memory + offset, key, 32)
+        out = FFI.new("uint8_t[]", 20 * BLOCK_BYTES)
+        LIB.hook_chacha20_keystream(chosen, out, 20, memory + offset, 0)
+        assert bytes(FFI.buffer(out)) == keystream(key, 20 * BLOCK_BYTES)
+
+
+# --- what is left behind ---
+
+
+def words(data: bytes) -> set[bytes]:
+    """Every four bytes at a multiple of four, but for those that may be anything's."""
+    found = {data[at : at + 4] for at in range(0, len(data) - 3, 4)}
+    return {word for word in found if len(set(word)) > 2}
+
+
+@pytest.mark.parametrize("blocks", [1, 3, 4, 5, 8, 9, 15, 16, 17, 31, 32, 48, 100])
+def test_leaves_neither_key_nor_state_behind(chosen: int, blocks: int) -> None:
+    rng = random.Random(blocks)
+    left = FFI.new("uint8_t[]", 1 << 16)
+    out = FFI.new("uint8_t[]", blocks * BLOCK_BYTES)
+    for _ in range(3):
+        key = rng.randbytes(32)
+        size = LIB.hook_chacha20_remains(chosen, out, blocks, key, 0, left, len(left))
+        if size == 0:
+            pytest.skip("stack and registers cannot be looked at: no AVX for XSAVE, or not x86-64")
+        remains = words(bytes(FFI.buffer(left, size)))
+        stream = bytes(FFI.buffer(out))
+        # What the rounds computed, before the key was added: with it, the key is known.
+        start = b"expand 32-byte k" + key
+        secret = words(key)
+        for at in range(0, len(stream), 4):
+            place = at % BLOCK_BYTES
+            if place < 48:
+                word = int.from_bytes(stream[at : at + 4], "little")
+                added = int.from_bytes(start[place : place + 4], "little")
+                secret |= words(((word - added) % 2**32).to_bytes(4, "little"))
+        assert not remains & secret
+
+
+def test_remains_would_be_seen() -> None:
+    """The test above finds what is there: the caller's own pointers and counts, say."""
+    left = FFI.new("uint8_t[]", 1 << 16)
+    out = FFI.new("uint8_t[]", BLOCK_BYTES)
+    size = LIB.hook_chacha20_remains(ALL["portable"], out, 1, bytes(32), 0, left, len(left))
+    if size == 0:
+        pytest.skip("stack and registers cannot be looked at: no AVX for XSAVE, or not x86-64")
+    address = int(FFI.cast("uintptr_t", LIB.hook_layout)) >> 32
+    assert address.to_bytes(4, "little") in words(bytes(FFI.buffer(left, size)))
+
+
+# --- the choice ---
+
+
+def fresh_kernel(monkeypatch: pytest.MonkeyPatch, value: str | None) -> Kernel:
+    if value is None:
+        monkeypatch.delenv("VGETRANDOM_CHACHA20", raising=False)
+    else:
+        monkeypatch.setenv("VGETRANDOM_CHACHA20", value)
+    return Kernel(libraries.fresh("scripted"))
+
+
+@pytest.mark.own_process
+@pytest.mark.parametrize("name", SETS)
+def test_forced(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = fresh_kernel(monkeypatch, name)
+    assert kernel.text(kernel.info().chacha20) == name
+    assert not any("VGETRANDOM_CHACHA20" in note for note in kernel.notes())
+
+
+@pytest.mark.own_process
+@pytest.mark.parametrize("value", [None, ""])
+def test_best_by_default(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = fresh_kernel(monkeypatch, value)
+    assert kernel.text(kernel.info().chacha20) == SETS[0]
+    assert not any("VGETRANDOM_CHACHA20" in note for note in kernel.notes())
+
+
+UNKNOWN = ["AVX2", "avx", "sse", "sse2 ", "avx512f", "none", "off", "0", "x" * 1000]
+ELSEWHERE = [name for name in ("sse2", "avx2", "avx512", "neon") if name not in SETS]
+
+
+@pytest.mark.own_process
+@pytest.mark.parametrize("value", UNKNOWN)
+def test_unknown_names_are_reported(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = fresh_kernel(monkeypatch, value)
+    assert kernel.text(kernel.info().chacha20) == SETS[0]
+    assert any("VGETRANDOM_CHACHA20 is not one of" in note for note in kernel.notes())
+
+
+@pytest.mark.own_process
+@pytest.mark.parametrize("value", ELSEWHERE)
+def test_unsupported_names_are_reported(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = fresh_kernel(monkeypatch, value)
+    assert kernel.text(kernel.info().chacha20) == SETS[0]
+    assert any("cannot be used here" in note for note in kernel.notes())
+
+
+# --- a set that computes wrong is not used ---
+
+
+class Unsound:
+    """A core whose sets are all in plain C, and wrong where they are told to be."""
+
+    def __init__(self) -> None:
+        self.ffi, self.lib = libraries.fresh("unsound")
+
+    def info(self) -> tuple[str, list[str]]:
+        info = self.ffi.new("struct vgetrandom_info *")
+        self.lib.vgetrandom_get_info(info)
+        notes = [text(note) for note in info.notes if note != FFI.NULL]
+        return text(info.chacha20), [note for note in notes if "chacha20" in note.lower()]
+
+
+@pytest.mark.own_process
+@pytest.mark.skipif("VGETRANDOM_CHACHA20" in os.environ, reason="VGETRANDOM_CHACHA20 is set")
+class TestUnsound:
+    def test_all_are_right(self) -> None:
+        assert Unsound().info() == (BEST, [])
+
+    def test_the_next_best_is_chosen_and_the_wrong_ones_are_named(self) -> None:
+        core = Unsound()
+        *wrong, last = ALL
+        for name in wrong:
+            core.lib.unsound_block(name.encode(), 0)
+        chosen, notes = core.info()
+        assert chosen == last
+        assert len(notes) == len(wrong)
+        for name in wrong:
+            assert any(
+                f"ChaCha20 {name} failed its known-answer test and is not used" in note
+                for note in notes
+            )
+
+    @pytest.mark.parametrize("block", range(16))
+    def test_a_wrong_block_anywhere_in_a_pass(self, block: int) -> None:
+        core = Unsound()
+        best, second, *_ = ALL
+        core.lib.unsound_block(best.encode(), block)
+        assert core.info()[0] == second
+
+    def test_a_forgotten_carry(self) -> None:
+        core = Unsound()
+        best, second, *_ = ALL
+        core.lib.unsound_carry(best.encode())
+        assert core.info()[0] == second
+
+    def test_the_forced_one_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("VGETRANDOM_CHACHA20", "portable")
+        core = Unsound()
+        core.lib.unsound_block(b"portable", 3)
+        chosen, notes = core.info()
+        assert chosen == BEST
+        assert any("portable failed its known-answer test" in note for note in notes)
+        assert any("cannot be used here" in note for note in notes)
+
+    def test_none_is_right(self) -> None:
+        """Then there are no random bytes, and no process that takes others for them."""
+        core = Unsound()
+        for name in ALL:
+            core.lib.unsound_block(name.encode(), 0)
+        assert core.lib.unsound_choose() == 0
+
+        def draw() -> bytes:
+            pid = os.fork()
+            if pid == 0:
+                faulthandler.disable()
+                buffer = core.ffi.new("uint8_t[]", 16)
+                core.lib.vgetrandom(buffer, 16, 0)
+                os._exit(0)
+            return str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode()
+
+        assert in_child(draw) == str(-signal.SIGABRT).encode()

@@ -1,0 +1,40 @@
+"""No branch and no address depends on the key: valgrind's memcheck, which takes it as undefined."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from libraries import program
+
+ERROR = 9
+
+
+def memcheck(name: str, blocks: int = 1) -> subprocess.CompletedProcess[str]:
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        pytest.skip("valgrind is not installed")
+    command = [valgrind, "--quiet", f"--error-exitcode={ERROR}", program("secret_key"), name]
+    return subprocess.run(
+        [*map(str, command), str(blocks)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("name", ["portable", "sse2", "avx2"])
+@pytest.mark.parametrize("blocks", [1, 23])
+def test_instruction_sets(name: str, blocks: int) -> None:
+    done = memcheck(name, blocks)
+    if done.returncode == 77:
+        pytest.skip(f"valgrind's CPU has no {name}")
+    if done.returncode == 2:
+        pytest.skip(f"there is no {name} on this kind of processor")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("defect", ["branch", "address"])
+def test_would_be_seen(defect: str) -> None:
+    done = memcheck(defect)
+    assert done.returncode == ERROR
+    assert "uninitialised value" in done.stderr

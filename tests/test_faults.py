@@ -1,0 +1,87 @@
+"""A drop, a fork, a signal or a reseed before any instruction of a draw: the representative part.
+
+``make faults`` makes the whole sweep (tests/faults/).
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+import random
+import shutil
+
+import pytest
+
+from faults import cores, defects, kinds, sweep
+from faults.injector import FAULTS, Injector, NotHereError, Outcome, Run, Sizes
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="the injector knows x86-64's debug registers only"
+)
+
+# Instructions per draw and fault; the full sweep takes thousands.
+POINTS = {"first use": 100, "bulk": 20}
+DEFAULT_POINTS = 120
+PAIRS = 60
+KINDS = (
+    "first use",
+    "small, from the batch",
+    "middling, from the batch",
+    "refilling",
+    "to the batch's end",
+    "after the batch's end",
+    "bulk, one chunk",
+    "bulk",
+)
+
+
+@functools.cache
+def sizes() -> Sizes:
+    for tool in ("cc", "cmake"):
+        if not shutil.which(tool):
+            pytest.skip(f"no {tool}")
+    try:
+        return kinds.sizes(cores.build())
+    except NotHereError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_fault_shows_in_what_is_drawn(name: str) -> None:
+    kind = kinds.kinds(sizes())[name]
+    with Injector(cores.build(), kind, sizes()) as injector:
+        every = sweep.executions(injector.instructions, 1)
+        places = sweep.thin(every, POINTS.get(name, DEFAULT_POINTS))
+        runs = [*sweep.singles(places), *sweep.pairs(every, PAIRS, seed=random.randrange(1 << 30))]
+        tally = sweep.judge(injector, runs, sizes())
+    assert tally.violations == []
+    assert tally.runs == len(runs)
+    # Two faults may follow each other too far apart for the second to be reached.
+    for fault in FAULTS:
+        assert tally.outcomes[fault, Outcome.DONE.name] > 0, fault
+
+
+def test_the_page_is_really_dropped() -> None:
+    kind = kinds.kinds(sizes())["refilling"]
+    with Injector(cores.build(), kind, sizes()) as injector:
+        places = sweep.thin(sweep.executions(injector.instructions, 1), 50)
+        tally = sweep.judge(injector, [Run(at, "D") for at in places], sizes())
+    written = tally.outcomes["D", Outcome.PAGE_WRITTEN.name]
+    if written == len(places):
+        pytest.skip("process_madvise(MADV_PAGEOUT) drops nothing here: zeros are written instead")
+    assert written < len(places) / 2
+
+
+@pytest.mark.parametrize("seeded", defects.SEEDED, ids=lambda seeded: seeded.defect.name)
+def test_a_seeded_defect_is_caught(seeded: defects.Seeded) -> None:
+    library = cores.build(seeded.defect)
+    for fault in seeded.faults:
+        tally = sweep.caught(library, kinds.kinds(sizes())[seeded.kind], [fault], sizes())
+        assert tally.violating_runs, fault
+
+
+def test_a_defect_that_no_longer_fits_the_source_is_an_error() -> None:
+    sizes()
+    defect = cores.Defect("nowhere", (cores.Replacement("csrc/draw.c", "no such text", ""),))
+    with pytest.raises(RuntimeError, match="seed the defect anew"):
+        cores.build(defect)

@@ -1,0 +1,248 @@
+"""Processes that part ways, however they do it: parent and children never share 16 bytes."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+import vgetrandom
+from programs import run
+from running import in_child, in_thread
+from windows import assert_unrelated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INFO = vgetrandom.info()
+stateful = pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
+
+SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine())
+# PyDLL keeps the GIL: nobody else holds it in the child.
+_LIBC = ctypes.PyDLL(None, use_errno=True)
+
+
+def raw_clone() -> int:
+    """Fork by the bare system call: no pthread_atfork(3) handler runs, nor any of Python's."""
+    if SYS_CLONE is None:
+        pytest.skip(f"the number of clone(2) on {platform.machine()} is not known here")
+    return int(_LIBC.syscall(SYS_CLONE, signal.SIGCHLD, 0, 0, 0, 0))
+
+
+def glibc_fork() -> int:
+    """Fork by libc's function."""
+    return int(_LIBC.fork())
+
+
+ways = pytest.mark.parametrize("fork", [os.fork, glibc_fork, raw_clone])
+
+
+def draw() -> bytes:
+    """Draw in several sizes; each is a piece of one stream."""
+    sizes = (16, 32, 1, 15, 500, 4000)
+    return b"".join(vgetrandom.random_bytes(size) for size in sizes)
+
+
+@ways
+@pytest.mark.parametrize("served", [0, 16, 1000])
+def test_fork(fork: Callable[[], int], served: int) -> None:
+    outputs = [vgetrandom.random_bytes(served) if served else b""]
+    for _ in range(3):
+        outputs.append(in_child(draw, fork))
+        outputs.append(draw())
+    assert_unrelated(*(output for output in outputs if len(output) >= 16))
+
+
+@ways
+def test_many_children_of_one_moment(fork: Callable[[], int]) -> None:
+    vgetrandom.random_bytes(16)
+    outputs = [in_child(lambda: vgetrandom.random_bytes(256), fork) for _ in range(20)]
+    assert_unrelated(vgetrandom.random_bytes(256), *outputs)
+
+
+@ways
+def test_nested(fork: Callable[[], int], rounds: int) -> None:
+    def generation(number: int) -> bytes:
+        before = vgetrandom.random_bytes(64)
+        below = in_child(lambda: generation(number - 1), fork) if number else b""
+        return before + below + vgetrandom.random_bytes(64)
+
+    assert_unrelated(generation(2 * rounds))
+
+
+@ways
+def test_where_the_parent_has_never_drawn(fork: Callable[[], int]) -> None:
+    def family() -> None:
+        # This thread's first draws are in its children.
+        outputs = [in_child(draw, fork), in_child(draw, fork), draw()]
+        assert_unrelated(*outputs)
+
+    in_thread(family)
+
+
+@ways
+def test_from_another_thread_than_the_main_one(fork: Callable[[], int]) -> None:
+    outputs = [draw()]
+
+    def family() -> None:
+        outputs.extend([draw(), in_child(draw, fork), draw(), in_child(draw, fork)])
+
+    in_thread(family)
+    outputs.append(draw())
+    assert_unrelated(*outputs)
+
+
+def test_while_other_threads_draw(rounds: int) -> None:
+    stop = threading.Event()
+    outputs: list[bytes] = []
+
+    def keep_drawing() -> None:
+        while not stop.is_set():
+            outputs.append(vgetrandom.random_bytes(10_000))
+            del outputs[:-50]
+
+    def child() -> bytes:
+        mine = [draw()]
+        threads = [threading.Thread(target=lambda: mine.append(draw())) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return b"".join(mine)
+
+    threads = [threading.Thread(target=keep_drawing) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        children = [in_child(child) for _ in range(2 * rounds)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert_unrelated(*children, *outputs[-20:], draw())
+
+
+def test_large_draws_of_another_thread_go_on_in_the_parent_alone() -> None:
+    vgetrandom.random_bytes(16)
+    large: list[bytes] = []
+    thread = threading.Thread(target=lambda: large.append(vgetrandom.random_bytes(64 << 20)))
+    thread.start()
+    children = [in_child(draw) for _ in range(5)]
+    thread.join()
+    for child in children:
+        assert child[:16] not in large[0]
+    assert_unrelated(*children)
+
+
+def _put(pipe: object) -> None:
+    pipe.send_bytes(draw())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_multiprocessing(method: str) -> None:
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        # The server draws, and all children are forked from it.
+        context.set_forkserver_preload(["drawn"])
+    vgetrandom.random_bytes(16)
+    outputs = [draw()]
+    children = []
+    for _ in range(3):
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_put, args=(sender,))  # type: ignore[attr-defined]
+        process.start()
+        sender.close()
+        children.append((process, receiver))
+    for process, receiver in children:
+        outputs.append(receiver.recv_bytes())
+        process.join()
+        assert process.exitcode == 0
+    assert_unrelated(*outputs, draw())
+
+
+PROGRAM = "import sys, vgetrandom; sys.stdout.buffer.write(vgetrandom.random_bytes(1000))"
+
+
+@pytest.mark.parametrize("close_fds", [True, False])
+def test_vfork_and_exec(close_fds: bool) -> None:
+    """subprocess takes vfork(2), in whose child this process's memory is in use."""
+    before = vgetrandom.random_bytes(1000)
+    children = [
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            stdout=subprocess.PIPE,
+            check=True,
+            close_fds=close_fds,
+            cwd="/",
+        ).stdout
+        for _ in range(2)
+    ]
+    assert_unrelated(before, *children, vgetrandom.random_bytes(1000))
+
+
+def test_posix_spawn() -> None:
+    before = vgetrandom.random_bytes(1000)
+    receiver, sender = os.pipe()
+    action = (os.POSIX_SPAWN_DUP2, sender, 1)
+    pid = os.posix_spawn(
+        sys.executable, [sys.executable, "-P", "-c", PROGRAM], os.environ, file_actions=[action]
+    )
+    os.close(sender)
+    with os.fdopen(receiver, "rb") as pipe:
+        child = pipe.read()
+    assert os.waitpid(pid, 0)[1] == 0
+    assert_unrelated(before, child, vgetrandom.random_bytes(1000))
+
+
+@ways
+def test_counters_start_again_in_the_child(fork: Callable[[], int]) -> None:
+    vgetrandom.random_bytes(100_000)
+    before = vgetrandom.stats()
+
+    def counters() -> bytes:
+        stats = vgetrandom.stats()
+        counts = [stats.refills, stats.syscalls, stats.fallbacks, *stats.reseeds.values()]
+        vgetrandom.random_bytes(16)
+        stats = vgetrandom.stats()
+        counts += [stats.refills, stats.syscalls, stats.fallbacks, *stats.reseeds.values()]
+        return " ".join(map(str, counts)).encode()
+
+    counts = list(map(int, in_child(counters, fork).split()))
+    assert counts[:7] == [0] * 7
+    if INFO.memory == "none":
+        assert counts[7:] == [0, 1, 1, 0, 0, 0, 0]
+    else:
+        refills, syscalls, fallbacks, first, wiped, generation, requested = counts[7:]
+        assert (refills, fallbacks) == (1, 0)
+        assert (first, wiped, generation, requested) == (0, 1, 0, 0)
+        assert syscalls >= 1
+    after = vgetrandom.stats()
+    assert after.refills >= before.refills
+    assert after.reseeds["first"] >= before.reseeds["first"]
+
+
+@stateful
+@pytest.mark.parametrize("order", ["first", "second", "last"])
+@pytest.mark.parametrize("where", ["main", "thread"])
+@pytest.mark.parametrize("how", ["fork", "clone"])
+def test_generations_of_threads(how: str, where: str, order: str, rounds: int) -> None:
+    """Each generation forks while its threads draw: states are distinct, none is lost."""
+    figures = run("fork_threads", 2 * rounds, 4, how, where, order)
+    # What a child's parent had is freed by the survivor's first draw: none before the last here.
+    if order != "last":
+        assert figures["mapped_last"] == figures["mapped_second"] > 0
+
+
+@stateful
+@pytest.mark.parametrize("how", ["fork", "clone"])
+def test_more_threads_than_one_slab_has(how: str, rounds: int) -> None:
+    figures = run("fork_threads", rounds, 16, how, "main", "first")
+    assert figures["mapped_last"] == figures["mapped_second"] == figures["mapped_first"] > 0

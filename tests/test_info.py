@@ -1,0 +1,119 @@
+"""info(), stats() and reseed(): what is told, and that it is true."""
+
+from __future__ import annotations
+
+import dataclasses
+import resource
+import threading
+
+import pytest
+
+import vgetrandom
+from mappings import states_mappings
+from running import in_thread, join
+
+INFO = vgetrandom.info()
+stateful = pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
+
+
+def test_info_is_one_of_what_is_documented() -> None:
+    assert INFO.chacha20 in ("avx512", "avx2", "sse2", "neon", "portable")
+    assert INFO.memory in ("droppable", "wipe-on-fork", "none")
+    assert INFO.kernel_entropy in ("vdso", "syscall")
+    assert INFO.watch in ("vdso-generation", "vmclock", "none")
+    assert all(note and note.isascii() for note in INFO.notes)
+    assert len(set(INFO.notes)) == len(INFO.notes)
+
+
+def test_info_does_not_change() -> None:
+    assert vgetrandom.info() == INFO
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        INFO.memory = "magic"  # type: ignore[misc]
+
+
+def test_what_is_not_best_is_explained() -> None:
+    best = INFO.memory == "droppable" and INFO.kernel_entropy == "vdso" and INFO.watch != "none"
+    assert bool(INFO.notes) or best
+
+
+@stateful
+def test_memory_is_what_the_kernel_says_it_is() -> None:
+    assert any(mapping.droppable for mapping in states_mappings()) == (INFO.memory == "droppable")
+    assert INFO.state_bytes == resource.getpagesize()
+    assert 0 < INFO.batch_bytes < INFO.state_bytes
+
+
+def test_info_draws() -> None:
+    before = vgetrandom.stats()
+    in_thread(vgetrandom.info)
+    after = vgetrandom.stats()
+    assert after.reseeds["first"] + after.fallbacks > before.reseeds["first"] + before.fallbacks
+
+
+def test_stats_are_counts() -> None:
+    stats = vgetrandom.stats()
+    assert list(stats.reseeds) == ["first", "wiped", "generation", "requested"]
+    counts = [stats.refills, stats.syscalls, stats.fallbacks, *stats.reseeds.values()]
+    assert all(type(count) is int and count >= 0 for count in counts)
+    with pytest.raises(TypeError):
+        stats.reseeds["first"] = 0  # type: ignore[index]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        stats.refills = 0  # type: ignore[misc]
+
+
+@stateful
+def test_a_batch_is_a_refill() -> None:
+    vgetrandom.random_bytes(1)
+    before = vgetrandom.stats()
+    drawn = 100 * INFO.batch_bytes
+    for _ in range(drawn // 64):
+        vgetrandom.random_bytes(64)
+    after = vgetrandom.stats()
+    # More if the kernel reseeds meanwhile.
+    assert 99 <= after.refills - before.refills <= 110
+    assert after.fallbacks == before.fallbacks
+
+
+@stateful
+def test_reseed_reaches_every_thread() -> None:
+    count = 16
+    barrier = threading.Barrier(count + 1)
+    outputs: list[bytes] = []
+
+    def draw() -> None:
+        outputs.append(vgetrandom.random_bytes(16))
+        barrier.wait()
+        barrier.wait()
+        outputs.append(vgetrandom.random_bytes(16))
+        outputs.append(vgetrandom.random_bytes(16))
+
+    threads = [threading.Thread(target=draw) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    before = vgetrandom.stats().reseeds
+    vgetrandom.reseed()
+    vgetrandom.reseed()
+    barrier.wait()
+    for thread in threads:
+        join(thread)
+    after = vgetrandom.stats().reseeds
+    assert after["requested"] - before["requested"] == count
+    assert after["first"] == before["first"]
+    assert len(set(outputs)) == 3 * count
+
+
+@stateful
+def test_reseed_is_for_threads_that_have_drawn() -> None:
+    vgetrandom.reseed()
+    vgetrandom.random_bytes(16)
+    before = vgetrandom.stats().reseeds["requested"]
+    in_thread(lambda: vgetrandom.random_bytes(16))
+    vgetrandom.random_bytes(16)
+    assert vgetrandom.stats().reseeds["requested"] == before
+
+
+def test_reseed_before_anything_was_drawn() -> None:
+    in_thread(vgetrandom.reseed)
+    assert vgetrandom.reseed() is None  # type: ignore[func-returns-value]
+    assert len(vgetrandom.random_bytes(16)) == 16

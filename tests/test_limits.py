@@ -1,0 +1,103 @@
+"""The suite's core part under everything that the environment can take away or force."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from libraries import BUILT, ROOT, build
+from test_chacha20 import SETS
+from vgetrandom import info
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+HERE = Path(__file__).parent
+FILES = [f"test_{name}.py" for name in ("fork", "drop", "threads", "signal")]
+CORE = ["test_protocol.py", "test_failing_kernel.py"]
+NAMES = ("VGETRANDOM_MEMORY", "VGETRANDOM_WATCH", "VGETRANDOM_VDSO", "VGETRANDOM_CHACHA20")
+
+COMBINATIONS = [
+    {name: value for name, value in zip(NAMES, values, strict=False) if value}
+    for values in product(("", "wipe-on-fork", "none"), ("", "off"), ("", "off"))
+][1:]
+FORCED = [{"VGETRANDOM_CHACHA20": name} for name in SETS if name != info().chacha20]
+
+pytestmark = pytest.mark.skipif(
+    any(name in os.environ for name in NAMES), reason="this is the suite under a limit"
+)
+
+
+def run(limits: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    files = [*FILES, *(CORE if limits in FORCED else [])]
+    command = [sys.executable, "-P", "-m", "pytest", "--quick", "-q", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [*command, f"--rootdir={ROOT}", f"-c{ROOT / 'pyproject.toml'}", *files],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        cwd=HERE,
+        env=os.environ | limits | {BUILT: str(build())},
+    )
+
+
+def named(limits: dict[str, str]) -> str:
+    return ",".join(f"{name[11:].lower()}={value}" for name, value in limits.items())
+
+
+Sessions = dict[str, "Future[subprocess.CompletedProcess[str]]"]
+
+
+@pytest.fixture(scope="module")
+def sessions(request: pytest.FixtureRequest) -> Iterator[Sessions]:
+    """Those that are asked for, as many at a time as there are processors."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        chosen: list[Any] = [
+            item.callspec.params["limits"]
+            for item in request.session.items
+            if isinstance(item, pytest.Function) and item.originalname == test_suite.__name__
+        ]
+        yield {named(limits): pool.submit(run, limits) for limits in chosen}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("limits", [*COMBINATIONS, *FORCED], ids=named)
+def test_suite(limits: dict[str, str], sessions: Sessions) -> None:
+    done = sessions[named(limits)].result()
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+PROGRAM = "import vgetrandom; print(vgetrandom.info())"
+
+
+@pytest.mark.parametrize("limits", [*COMBINATIONS, *FORCED], ids=named)
+def test_info_tells_them(limits: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+        env=os.environ | limits,
+    )
+    memory = limits.get("VGETRANDOM_MEMORY", info().memory)
+    assert f"memory='{memory}'" in done.stdout
+    if limits.keys() & {"VGETRANDOM_WATCH", "VGETRANDOM_VDSO"} or memory == "none":
+        assert "watch='none'" in done.stdout
+    if "VGETRANDOM_VDSO" in limits or memory == "none":
+        assert "kernel_entropy='syscall'" in done.stdout
+    for name, value in limits.items():
+        if name == "VGETRANDOM_CHACHA20":
+            assert f"chacha20='{value}'" in done.stdout
+        elif name == "VGETRANDOM_MEMORY" or memory != "none":
+            assert f"{name}={value}" in done.stdout

@@ -1,0 +1,29 @@
+"""The draw protocol's model, within bounds that take seconds; ``make proof`` has wider ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from proof.check import DEFECTS, MODEL, Bounds, check, defective, missing
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=f"no {missing()}")
+
+
+def test_no_order_of_events_gives_a_bad_output() -> None:
+    verdict = check(MODEL.read_text(), Bounds(draws=2, events=4))
+    assert verdict.violation == ""
+    assert verdict.complete
+    assert verdict.states > 100_000
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_seeded_defect_is_caught(name: str) -> None:
+    assert check(defective(name), Bounds(draws=2, events=4)).violation
+
+
+def test_a_defect_that_no_longer_fits_the_model_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(DEFECTS, "nowhere", (("no such text", ""),))
+    with pytest.raises(RuntimeError, match="seed the defect anew"):
+        defective("nowhere")

@@ -1,0 +1,157 @@
+"""Nothing secret is left lying about: memory, registers, a core dump and swap are searched.
+
+The core is the shipped one over the real kernel. What is searched for are the keys, the next batch
+and the bytes that were served, which a tracer has read while they were in the state's page.
+"""
+
+from __future__ import annotations
+
+import functools
+import mmap
+import os
+import platform
+import resource
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import vgetrandom
+from faults import cores, defects, kinds, residue
+from faults.injector import Kind, NotHereError
+from vgetrandom._probes import secrecy
+from vgetrandom._probes.prober import NotHere
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="the tracer knows x86-64's registers only"
+)
+
+SETS = ("portable", "sse2", "avx2", "avx512")
+CPU_FLAGS = {"avx2": "avx2", "avx512": "avx512vl"}
+COMPUTING = ("refilling", "bulk, one chunk")
+COPYING = ("small, from the batch", "middling, from the batch", "to the batch's end")
+
+
+@functools.cache
+def every_kind() -> dict[str, Kind]:
+    for tool in ("cc", "cmake"):
+        if not shutil.which(tool):
+            pytest.skip(f"no {tool}")
+    try:
+        return kinds.kinds(kinds.sizes(cores.build()))
+    except NotHereError as reason:
+        pytest.skip(str(reason))
+
+
+def drawn(
+    name: str, chacha20: str = "", library: Path | None = None, directory: Path | None = None
+) -> residue.Stopped:
+    kind = every_kind()[name]
+    environment = {"VGETRANDOM_CHACHA20": chacha20}
+    return residue.stopped(library or cores.build(scripted=False), kind, environment, directory)
+
+
+@pytest.mark.parametrize("chacha20", SETS)
+@pytest.mark.parametrize("name", COMPUTING)
+def test_computing_leaves_no_secret_in_memory_or_registers(name: str, chacha20: str) -> None:
+    flag = CPU_FLAGS.get(chacha20, "")
+    if flag not in Path("/proc/cpuinfo").read_text():
+        pytest.skip(f"this CPU has no {chacha20}")
+    with drawn(name, chacha20) as process:
+        remains = process.remains
+    assert "the key at work" in {secret.name for secret in remains.secrets}
+    assert remains.found() == []
+
+
+@pytest.mark.parametrize("name", COPYING)
+def test_copying_leaves_no_secret_in_memory_or_registers(name: str) -> None:
+    with drawn(name) as process:
+        remains = process.remains
+    names = {secret.name for secret in remains.secrets}
+    assert {"the draw", "the next batch"} <= names
+    assert any(remains.canary in data for _, data in remains.memory)
+    assert remains.found() == []
+
+
+def test_the_first_draw_leaves_nothing_either() -> None:
+    with drawn("first use") as process:
+        assert {"the key at work", "the next key"} <= {
+            secret.name for secret in process.remains.secrets
+        }
+        assert process.remains.found() == []
+
+
+@pytest.mark.parametrize("seeded", defects.LEFT_BEHIND, ids=lambda seeded: seeded.defect.name)
+def test_a_seeded_defect_is_caught(seeded: defects.Seeded) -> None:
+    every_kind()
+    library = cores.build(seeded.defect, scripted=False)
+    with drawn(seeded.kind, "sse2", library) as process:
+        assert process.remains.found()
+
+
+@pytest.fixture
+def unlimited_core_dumps() -> Iterator[None]:
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    if not pattern or pattern[0] in "|/@" or "/" in pattern:
+        pytest.skip(f"core_pattern {pattern!r} does not name a plain file")
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    if hard != resource.RLIM_INFINITY:
+        pytest.skip(f"core dumps are limited to {hard} bytes")
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+
+
+@pytest.mark.usefixtures("unlimited_core_dumps")
+@pytest.mark.skipif(
+    vgetrandom.info().memory != "droppable", reason="a state that is not droppable may be dumped"
+)
+@pytest.mark.parametrize("name", ["first use", "small, from the batch", *COMPUTING])
+def test_a_core_dump_has_no_secret(name: str, tmp_path: Path) -> None:
+    with drawn(name, directory=tmp_path) as process:
+        process.abort()
+    dumps = list(tmp_path.iterdir())
+    if not dumps:
+        pytest.skip("the kernel wrote no core dump")
+    dump = dumps[0].read_bytes()
+    assert process.remains.canary in dump
+    assert process.remains.found_in("the core dump", dump) == []
+
+
+def swapped(path: Path, canary: bytes) -> bytes:
+    """Return what the swap file holds, zeros apart, once the canary has come there."""
+    data = b""
+    for _ in range(20):
+        with path.open("rb") as file:
+            # Swapping goes past the cache of the file.
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            pages = iter(lambda: file.read(mmap.PAGESIZE), b"")
+            data = b"".join(page for page in pages if any(page))
+        if canary in data:
+            break
+        time.sleep(0.05)
+    return data
+
+
+@pytest.mark.skipif(
+    vgetrandom.info().memory != "droppable", reason="a state that is not droppable may be swapped"
+)
+def test_swap_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrecy, "thorough", True)
+    try:
+        with secrecy.swap_file() as path:
+            if path is None:
+                pytest.skip("this machine has swap of its own, which is not searched")
+            for name in ("first use", "small, from the batch", *COMPUTING):
+                with drawn(name) as process:
+                    process.page_out()
+                    swap = swapped(path, process.remains.canary)
+                    assert process.remains.canary in swap
+                    assert process.remains.found_in("swap", swap) == []
+    except NotHere as reason:
+        pytest.skip(str(reason))

@@ -1,0 +1,94 @@
+"""The core under ASan, UBSan and TSan, and random sequences of events against a model."""
+
+from __future__ import annotations
+
+import platform
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from faults import cores, defects, fuzzing
+from faults.cores import Build, Defect, Replacement
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="built with the x86-64 library's compile commands"
+)
+
+ADDRESS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+THREAD = ("-g", "-fsanitize=thread")
+FUZZER = fuzzing.FUZZER
+SECONDS = "2"
+FUZZING_SECONDS = 6
+
+TWO_THREADS_CLAIM_ONE_STATE = Defect(
+    "slot claimed without compare-and-swap",
+    (
+        Replacement(
+            "csrc/states.c",
+            "atomic_compare_exchange_strong(&slot->owner, &owner, epoch))\n\t\t\treturn slot;",
+            "(slot->owner = epoch))\n\t\t\treturn slot;",
+        ),
+    ),
+)
+
+
+def built(name: str, how: Build, defect: Defect | None = None) -> Path:
+    compiler = how.compiler or "cc"
+    for tool in (compiler, "cmake"):
+        if not shutil.which(tool):
+            pytest.skip(f"no {tool}")
+    # Compilers come without the sanitizers' run-time libraries.
+    probe = [compiler, *how.options, "-x", "c", "-", "-o", "/dev/null"]
+    entry = "LLVMFuzzerTestOneInput(const void *p, long n) { return !p || !n; }"
+    source = f"int {entry}" if name == "fuzz" else "int main(void) { return 0; }"
+    done = subprocess.run(probe, input=source, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"{compiler} cannot build with {how.options[1]}")
+    return cores.linked_program(name, how, defect)
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("options", [ADDRESS, THREAD], ids=["address,undefined", "thread"])
+def test_threads_that_come_and_go(options: tuple[str, ...]) -> None:
+    done = run(built("threads", Build(scripted=False, options=options)), SECONDS)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_thread_sanitizer_would_tell() -> None:
+    how = Build(scripted=False, options=THREAD)
+    done = run(built("threads", how, TWO_THREADS_CLAIM_ONE_STATE), SECONDS)
+    assert done.returncode != 0
+
+
+def fuzz(defect: Defect | None, directory: Path) -> subprocess.CompletedProcess[str]:
+    return run(
+        built("fuzz", Build(options=FUZZER, compiler="clang"), defect),
+        f"-max_total_time={FUZZING_SECONDS}",
+        f"-seed={random.randrange(1, 1 << 30)}",
+        "-max_len=256",
+        "-len_control=0",
+        f"-artifact_prefix={directory}/",
+    )
+
+
+def test_random_sequences_of_events(tmp_path: Path) -> None:
+    done = fuzz(None, tmp_path)
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+SEEDED = {seeded.defect.name: seeded.defect for seeded in defects.SEEDED}
+
+
+@pytest.mark.parametrize(
+    "name", ["batch kept over a reseed", "state inherited by children", "reseed not noticed"]
+)
+def test_the_model_would_tell(name: str, tmp_path: Path) -> None:
+    done = fuzz(SEEDED[name], tmp_path)
+    assert done.returncode != 0
+    assert "not so" in done.stderr

@@ -1,0 +1,97 @@
+"""Sandboxes that refuse what the generator would like to have: there are random bytes all the same,
+and info() says where they come from."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+import libraries
+from running import in_child
+from script import Kernel
+from seccomp import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MMAP_FLAGS = 3
+MAP_TYPE = 0x0F
+MAP_DROPPABLE = 0x08
+
+limited = pytest.mark.skipif(
+    "VGETRANDOM_MEMORY" in os.environ, reason="VGETRANDOM_MEMORY is set for this run"
+)
+
+
+def sandboxed(sandbox: Callable[[], None]) -> tuple[str, str]:
+    """In a child: what a core says of its memory that has not drawn before the sandbox."""
+
+    def child() -> bytes:
+        kernel = Kernel(libraries.fresh("scripted"))
+        try:
+            sandbox()
+        except OSError as error:
+            return f"skip\n{error}".encode()
+        outputs = [kernel.draw(16) for _ in range(300)]
+        assert len(set(outputs)) == 300
+        return "\n".join([kernel.text(kernel.info().memory), *kernel.notes()]).encode()
+
+    memory, _, notes = in_child(child).decode().partition("\n")
+    if memory == "skip":
+        pytest.skip(notes)
+    return memory, notes
+
+
+@limited
+@pytest.mark.parametrize("error", [errno.EPERM, errno.EINVAL, errno.EOPNOTSUPP, 524])
+def test_no_droppable_memory(error: int) -> None:
+    """As a sandbox, or a kernel before 6.11, answers."""
+    memory, notes = sandboxed(lambda: refuse("mmap", error, MMAP_FLAGS, MAP_TYPE, MAP_DROPPABLE))
+    assert memory == "wipe-on-fork"
+    assert "MAP_DROPPABLE was refused" in notes
+
+
+@limited
+def test_no_memory_at_all() -> None:
+    memory, notes = sandboxed(lambda: refuse("mmap", errno.EPERM))
+    assert memory == "none"
+    assert "neither MAP_DROPPABLE nor MADV_WIPEONFORK memory was to be had" in notes
+
+
+def report(*arguments: str) -> dict[str, list[str]]:
+    """What a C program says of itself; see tests/c/report.c."""
+    done = subprocess.run(
+        [libraries.program("report"), *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode == 77:
+        pytest.skip("seccomp filters are refused here")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        name, _, value = line.partition("=")
+        said.setdefault(name, []).append(value)
+    return said
+
+
+def test_c_program_without_memory() -> None:
+    said = report("no-mmap")
+    assert said["memory"] == ["none"]
+    assert said["kernel_entropy"] == ["syscall"]
+    assert said["watch"] == ["none"]
+    assert any("every request is a getrandom(2) call" in note for note in said["note"])
+    assert int(said["fallbacks"][0]) >= 2
+
+
+@limited
+def test_no_more_memory_later() -> None:
+    """Threads that find no room for a state are served by the kernel; the others keep theirs."""
+    usual = report()
+    said = report("no-mmap-later")
+    assert said["memory"] == usual["memory"]
+    if said["memory"] != ["none"]:
+        assert 1 <= int(said["first"][0]) < 81
+        assert int(said["first"][0]) + int(said["fallbacks"][0]) >= 81

@@ -1,0 +1,119 @@
+"""Threads that come and go: each has a state of its own, none stays behind."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+import libraries
+import vgetrandom
+from mappings import states_mappings
+from programs import run
+from running import in_thread, join
+from windows import assert_unique
+
+INFO = vgetrandom.info()
+stateful = pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
+
+AT_ONCE = 64
+
+
+class Wave:
+    """Threads that all exist at once, and what each of them has."""
+
+    def __init__(self, size: int, library: libraries.Library) -> None:
+        self.ffi, self.lib = library
+        self.states: list[int] = []
+        self.outputs: list[bytes] = []
+        self.all_here = threading.Barrier(size)
+        threads = [threading.Thread(target=self._draw, args=(n,)) for n in range(size)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            join(thread)
+        assert len(self.states) == size
+
+    def _draw(self, number: int) -> None:
+        output = self._random(16) + self._random(48 * number) + self._random(16)
+        self.all_here.wait()
+        state = int(self.ffi.cast("uintptr_t", self.lib.hook_state()))
+        self.outputs.append(output + self._random(32))
+        self.states.append(state)
+
+    def _random(self, size: int) -> bytes:
+        buffer: Any = bytearray(size)
+        assert self.lib.vgetrandom(self.ffi.from_buffer(buffer), size, 0) == size
+        return bytes(buffer)
+
+
+def mapped() -> int:
+    return sum(mapping.end - mapping.start for mapping in states_mappings())
+
+
+@stateful
+def test_come_and_go(rounds: int) -> None:
+    library = libraries.hooked()
+    first = Wave(AT_ONCE, library)
+    states, outputs, size = set(first.states), list(first.outputs), mapped()
+    for _ in range(max(3, 1000 * rounds // 10 // AT_ONCE)):
+        wave = Wave(AT_ONCE, library)
+        assert len(set(wave.states)) == AT_ONCE
+        states.update(wave.states)
+        outputs += wave.outputs
+    # Not more states than there were threads at once, this one included; in whole slabs.
+    assert len(states) <= AT_ONCE + 16
+    assert mapped() == size
+    assert_unique(outputs)
+
+
+@stateful
+def test_states_are_wiped_when_their_threads_end() -> None:
+    library = libraries.hooked()
+    ffi = library[0]
+    wave = Wave(8, library)
+    for state in wave.states:
+        page = ffi.buffer(ffi.cast("char *", state), 4096)
+        assert bytes(page) == bytes(4096)
+
+
+def test_outputs_of_the_shipped_library_are_unique(rounds: int) -> None:
+    outputs: list[bytes] = []
+
+    def draw() -> None:
+        outputs.extend(vgetrandom.random_bytes(16) for _ in range(1000))
+        outputs.append(vgetrandom.random_bytes(100_000))
+
+    for _ in range(rounds):
+        threads = [threading.Thread(target=draw) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            join(thread)
+    assert len(outputs) == rounds * 8 * 1001
+    assert_unique(outputs)
+
+
+@stateful
+def test_each_thread_has_one_first_key() -> None:
+    before = vgetrandom.stats().reseeds["first"]
+    for _ in range(20):
+        in_thread(lambda: vgetrandom.random_bytes(16))
+    assert vgetrandom.stats().reseeds["first"] == before + 20
+
+
+def test_counters_outlive_their_threads() -> None:
+    before = vgetrandom.stats()
+    in_thread(lambda: [vgetrandom.random_bytes(100_000) for _ in range(10)])
+    after = vgetrandom.stats()
+    assert after.refills + after.fallbacks >= before.refills + before.fallbacks + 10
+
+
+def test_destructors_that_draw(rounds: int) -> None:
+    """Thread-specific destructors may draw, before the generator's own has run and after it."""
+    figures = run("thread_exit", 20 * rounds)
+    # glibc has four rounds of destructors (PTHREAD_DESTRUCTOR_ITERATIONS).
+    assert figures["early"] == figures["late"] == 4 * 20 * rounds
+    assert figures["mapped_last"] == figures["mapped_first"]
+    assert figures["kept"] == 0
