@@ -30,8 +30,9 @@
 #define MAX_SIZE (16UL << 20)
 #define MAX_SAMPLES 15
 
-static const size_t sizes[] = {1,    8,    16,    32,      64,      256,
-			       1024, 4096, 16384, 1 << 16, 1 << 20, MAX_SIZE};
+static const size_t sizes[] = {
+	1, 8, 16, 32, 64, 256, 1024, 4096, 16384, 1 << 16, 1 << 20, MAX_SIZE
+};
 
 static unsigned char *buffer, *zeros;
 
@@ -58,12 +59,12 @@ static void *cipher;
 
 static const char *find_openssl(void)
 {
-	static const char *const names[] = {"libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so"};
+	static const char *const names[] = { "libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so" };
 	void *(*new_context)(void);
 	const void *(*chacha20)(void);
 	int (*init)(void *context, const void *type, void *engine, const unsigned char *key,
 		    const unsigned char *iv);
-	unsigned char key[32], iv[16] = {0};
+	unsigned char key[32], iv[16] = { 0 };
 	void *library = NULL;
 
 	for (size_t i = 0; i < LENGTH(names) && !library; i++)
@@ -121,10 +122,10 @@ static const struct peer {
 	const char *(*find)(void); /* NULL, or why it is absent */
 	bool (*loop)(size_t len, long calls);
 } peers[] = {
-	{"vgetrandom()", always, ours_loop},
-	{"kernel vDSO", find_vdso, vdso_loop},
-	{"getrandom()", always, libc_loop},
-	{"OpenSSL ChaCha20", find_openssl, openssl_loop},
+	{ "vgetrandom()", always, ours_loop },
+	{ "kernel vDSO", find_vdso, vdso_loop },
+	{ "getrandom()", always, libc_loop },
+	{ "OpenSSL ChaCha20", find_openssl, openssl_loop },
 };
 
 static const char *absent[LENGTH(peers)];

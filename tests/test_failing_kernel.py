@@ -156,7 +156,9 @@ def test_the_fallback_is_not_stopped_by_a_signal_between_its_pieces(kernel: Kern
 
     kernel.answer_with(10)
     keep = kernel.on_call(on_call)
+    kernel.ffi.errno = errno.EXDEV
     drawn = kernel.draw(100)
+    assert kernel.ffi.errno == errno.EXDEV
     del keep
     assert [answer for _, _, answer in kernel.since(first)] == [10, -errno.EINTR, 90]
     assert drawn == kernel.answer(first, 10) + kernel.answer(first + 2, 90)

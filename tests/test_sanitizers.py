@@ -86,7 +86,7 @@ SEEDED = {seeded.defect.name: seeded.defect for seeded in defects.SEEDED}
 
 
 @pytest.mark.parametrize(
-    "name", ["batch kept over a reseed", "state inherited by children", "reseed not noticed"]
+    "name", ["batch kept over a reseed", "state inherited by children", "only the tail redone"]
 )
 def test_the_model_would_tell(name: str, tmp_path: Path) -> None:
     done = fuzz(SEEDED[name], tmp_path)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from vgetrandom import doctor, show
+    from vgetrandom import cat, doctor, show
     from vgetrandom.bench import cli as bench
 
     parser = argparse.ArgumentParser(
@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, module, text in (
         ("bench", bench, "measure it beside os.urandom, the kernel and other generators"),
         ("info", show, "tell what is in use on this machine, and why"),
+        ("cat", cat, "write random bytes to standard output"),
         ("doctor", doctor, "probe what the running kernel does with droppable memory"),
     ):
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")

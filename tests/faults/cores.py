@@ -122,7 +122,7 @@ class Build:
 
 def _objects(directory: Path, how: Build) -> list[Path]:
     headers = b"".join(path.read_bytes() for path in sorted(directory.glob("**/*.h")))
-    jobs = []
+    jobs: list[tuple[tuple[str, ...], Path]] = []
     for source, shipped in _commands():
         command = (how.compiler or shipped[0], *shipped[1:], *how.options)
         if not (how.scripted and source.name in KERNEL):
@@ -131,7 +131,7 @@ def _objects(directory: Path, how: Build) -> list[Path]:
     extra = (PEEK, SCRIPTED_KERNEL) if how.scripted else (PEEK,)
     jobs += [(command, directory / file) for file in extra]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda job: _compile(*job, headers), jobs))
+        return list(pool.map(lambda job: _compile(job[0], job[1], headers), jobs))
 
 
 def build(defect: Defect | None = None, *, scripted: bool = True) -> Path:

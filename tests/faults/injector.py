@@ -197,10 +197,16 @@ class Injector:
         self.kind = kind
         following = (24, sizes.batch - 1) if sizes else (24, 24)
         program = cores.program("inject", "inject.c", "stepping.c", "subject.c")
-        preparation = ",".join(map(str, kind.preparation))
+        command: list[str | Path] = [
+            program,
+            library,
+            str(kind.length),
+            ",".join(map(str, following)),
+        ]
+        if kind.preparation:
+            command.append(",".join(map(str, kind.preparation)))
         self._process = subprocess.Popen(
-            [program, library, str(kind.length), ",".join(map(str, following))]
-            + ([preparation] if preparation else []),
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -223,6 +229,8 @@ class Injector:
             Instruction(None if offset == _NOWHERE else offset, pc, bool(bits & 2), bool(bits & 4))
             for offset, pc, bits in _rows(self._output, _INSTRUCTION, count)
         )
+        # At which of them the generation is looked at for the last time.
+        self.last_look = max(i for i, one in enumerate(self.instructions) if one.touches_generation)
 
     def close(self) -> None:
         """End it."""
@@ -272,13 +280,15 @@ class Injector:
             first_keys,
             failures,
             tuple(Fault(chr(kind), Outcome(outcome), *rest) for kind, outcome, *rest in faults),
-            tuple(
-                Draw(*row[:3], Role(row[3]), *row[4:10], arena[row[10] : row[10] + row[7]])
-                for row in draws
-            ),
+            tuple(self._draw(row, arena) for row in draws),
             log,
             _read(out, self.sizes.state),
         )
+
+    def _draw(self, row: tuple[int, ...], arena: bytes) -> Draw:
+        pid, began, serial, role, fork, error, got, length, before, after, offset = row
+        data = arena[offset : offset + length]
+        return Draw(pid, began, serial, Role(role), fork, error, got, length, before, after, data)
 
     def _answer(self) -> Answer:
         source, pid, got, asked = _ANSWER.unpack(_read(self._output, _ANSWER.size))

@@ -116,12 +116,21 @@ def _next(answers: Iterator[Answer]) -> Answer:
 class Oracle:
     """The judge of one run."""
 
-    def __init__(self, result: Result, sizes: Sizes) -> None:
-        """Prepare to judge."""
+    def __init__(self, result: Result, sizes: Sizes, last_look: int) -> None:
+        """Prepare to judge.
+
+        Args:
+            result (Result): What the run has shown.
+            sizes (Sizes): The core's constants.
+            last_look (int): At which instruction the draw, without any fault, looks at the
+                generation for the last time.
+        """
         self._result = result
         self._sizes = sizes
+        self._last_look = last_look
         self._traced = next((draw.pid for draw in result.draws if not draw.fork), 0)
         self._same: dict[int, int] = {}  # draws of children that were over before the fork
+        self._before: dict[int, State | None] = {}  # by the serials of the traced process's draws
         self._used_keys: dict[bytes, Draw] = {}
 
     def violations(self) -> list[str]:
@@ -139,7 +148,7 @@ class Oracle:
             found.append("a thread has claimed two states")
         if Role.FOLLOWING not in {draw.role for draw in result.draws}:
             found.append("the state was not used any more")
-        for pid in dict.fromkeys(draw.pid for draw in result.draws):
+        for pid in dict.fromkeys([self._traced, *(draw.pid for draw in result.draws)]):
             found += self._judge_process(pid)
         return found + self._repetitions() + self._left_in_state()
 
@@ -153,6 +162,8 @@ class Oracle:
             # A nested draw returns before the one that it interrupted.
             count = next(i for i, draw in enumerate(mine) if draw.role != Role.NESTED) + 1
             group, mine = mine[:count], mine[count:]
+            if pid == self._traced:
+                self._before.update((draw.serial, state) for draw in group)
             explained = self._explain_group(group, state)
             if explained is None:
                 found.append(f"{_name(group[-1])} gave bytes that no legal key gives")
@@ -177,10 +188,10 @@ class Oracle:
         return None
 
     def _explain(self, draw: Draw, state: State | None) -> Explanation | None:
-        for explanation in self._possible(draw, state):
+        for explanation in self._possible(self._answers(draw), draw.length, state):
             if explanation.data == draw.data and not self._stale(draw, explanation):
                 return explanation
-        if self._may_share_with_parent(draw):
+        if self._was_over_at_fork(draw):
             return Explanation(draw.data, None)
         return None
 
@@ -206,8 +217,9 @@ class Oracle:
                 return self._traced
         return answer.pid
 
-    def _possible(self, draw: Draw, state: State | None) -> Iterator[Explanation]:
-        answers = self._answers(draw)
+    def _possible(
+        self, answers: list[tuple[int, Answer]], length: int, state: State | None
+    ) -> Iterator[Explanation]:
         starts = [(state, 0)] if state else []
         for i, (n, answer) in enumerate(answers):
             if answer.got == KEY_BYTES:
@@ -215,10 +227,10 @@ class Oracle:
         for start, used in starts:
             fresh = [answer for _, answer in answers[used:]]
             with contextlib.suppress(_OtherAnswersError):
-                yield serve(start, draw.length, fresh, self._sizes)
+                yield serve(start, length, fresh, self._sizes)
         data = b""
         for _, answer in reversed(answers):
-            if len(data) < draw.length:
+            if len(data) < length:
                 data = answer.data + data
         yield Explanation(data, None)
 
@@ -251,20 +263,30 @@ class Oracle:
         """Return the fork that the process came from in which a draw returned."""
         return self._done(FORKING)[draw.fork - 1]
 
-    def _may_share_with_parent(self, draw: Draw) -> bool:
+    def _was_over_at_fork(self, draw: Draw) -> bool:
         """Return whether the draw was over, but for its return, when its process was forked."""
         if draw.began == draw.pid:
             return False
         fork = self._fork(draw)
-        for other in self._result.draws:
-            if other.pid != draw.began or other.serial != draw.serial or other.data != draw.data:
-                continue
+        parents = next(
+            other
+            for other in self._result.draws
+            if other.pid == draw.began and other.serial == draw.serial
+        )
+        answers = self._answers(parents)
+        if fork is self._result.faults[0] and draw.role == Role.SUBJECT:
+            # Up to here it went as without any fault.
+            over = self._result.run.at > self._last_look
+        else:
             looked_later = fork.generation_touched >> draw.serial & 1
-            asked_later = any(n >= fork.calls for n, _ in self._answers(other))
-            if not looked_later and not asked_later:
-                self._same[id(draw)] = id(other)
-                return True
-        return False
+            over = not looked_later and not any(n >= fork.calls for n, _ in answers)
+        if over and parents.data == draw.data:
+            self._same[id(draw)] = id(parents)
+            return True
+        # A second fault has made the parent draw anew: what it had is the child's alone.
+        answers = [(n, answer) for n, answer in answers if n < fork.calls]
+        legal = self._possible(answers, draw.length, self._before[draw.serial])
+        return over and any(explanation.data == draw.data for explanation in legal)
 
     # ---- all of them ----
 

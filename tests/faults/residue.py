@@ -74,9 +74,11 @@ class Stopped:
     ) -> None:
         """Draw, and read what the tracer tells."""
         program = cores.program("residue", "residue.c", "stepping.c")
-        preparation = ",".join(map(str, kind.preparation))
+        command: list[str | Path] = [program, library, str(kind.length)]
+        if kind.preparation:
+            command.append(",".join(map(str, kind.preparation)))
         self._process = subprocess.Popen(
-            [program, library, str(kind.length)] + ([preparation] if preparation else []),
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

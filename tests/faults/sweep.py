@@ -88,7 +88,7 @@ def judge(injector: Injector, runs: Sequence[Run], sizes: Sizes) -> Tally:
     """Make these runs and judge them."""
     tally = Tally(injector.kind.name, len(injector.instructions), len({run.at for run in runs}))
     for result in injector.results(runs):
-        found = Oracle(result, sizes).violations()
+        found = Oracle(result, sizes, injector.last_look).violations()
         tally.add(result, injector.instructions[result.run.at], found)
     return tally
 
@@ -105,7 +105,7 @@ def caught(library: Path, kind: Kind, faults: Iterable[str], sizes: Sizes) -> Ta
         ]
         tally = Tally(kind.name, len(injector.instructions), len(places))
         for result in injector.results(runs):
-            found = Oracle(result, sizes).violations()
+            found = Oracle(result, sizes, injector.last_look).violations()
             tally.add(result, injector.instructions[result.run.at], found)
             if found:
                 break
