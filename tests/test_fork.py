@@ -78,7 +78,7 @@ def test_nested(fork: Callable[[], int], rounds: int) -> None:
     assert_unrelated(generation(2 * rounds))
 
 
-@ways
+@pytest.mark.parametrize("fork", [os.fork])
 def test_where_the_parent_has_never_drawn(fork: Callable[[], int]) -> None:
     def family() -> None:
         # This thread's first draws are in its children.
@@ -88,7 +88,9 @@ def test_where_the_parent_has_never_drawn(fork: Callable[[], int]) -> None:
     in_thread(family)
 
 
-@ways
+# Not the other ways: behind Python's back the child of one thread waits for the GIL of another.
+# tests/c does that (test_generations_of_threads).
+@pytest.mark.parametrize("fork", [os.fork])
 def test_from_another_thread_than_the_main_one(fork: Callable[[], int]) -> None:
     outputs = [draw()]
 

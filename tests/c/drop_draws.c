@@ -10,11 +10,13 @@
 #include <stdatomic.h>
 
 #define DRAWERS 3
+#define MOST 20
 
 static const size_t sizes[] = { 16, 32, 48, 256, 272, 3008, 3040, 4096, 16, 16, 70000 / 16 * 16 };
 
 static int rounds, advice;
 static atomic_int drawing;
+static atomic_long drops;
 static pthread_barrier_t all_have_states;
 
 static void *draws(void *arg)
@@ -22,7 +24,8 @@ static void *draws(void *arg)
 	(void)arg;
 	draw(16);
 	pthread_barrier_wait(&all_have_states);
-	for (int i = 0; i < rounds; i++) {
+	/* A slow machine may not have dropped much by then: longer. */
+	for (int i = 0; i < rounds || (drops < 100 && i < MOST * rounds); i++) {
 		/* Mostly small ones: a large one would fill the records. */
 		draw(sizes[i % 50 ? i % 5 : i / 50 % 11]);
 	}
@@ -34,13 +37,12 @@ int main(int argc, char **argv)
 {
 	struct mapping mappings[16];
 	pthread_t threads[DRAWERS];
-	long drops = 0;
 
 	if (argc != 3)
 		return 2;
 	rounds = atoi(argv[1]);
 	advice = strcmp(argv[2], "pageout") ? MADV_DONTNEED : MADV_PAGEOUT;
-	records_start((size_t)DRAWERS * (size_t)rounds * 20 + 100000);
+	records_start((size_t)DRAWERS * (size_t)rounds * 20 * MOST + 100000);
 	pthread_barrier_init(&all_have_states, NULL, DRAWERS + 1);
 	drawing = DRAWERS;
 	for (int i = 0; i < DRAWERS; i++)

@@ -8,6 +8,7 @@ exactly once, the source has changed and the defect must be seeded anew.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import json
@@ -15,6 +16,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +55,18 @@ def run(command: list[str]) -> str:
 
 
 @functools.cache
+def _workspace() -> Path:
+    """Return a directory for what this process builds, objects apart: others may build too."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    directory = tempfile.TemporaryDirectory(prefix="build-", dir=BUILD)
+    atexit.register(directory.cleanup)
+    return Path(directory.name)
+
+
+@functools.cache
 def _commands() -> tuple[tuple[Path, tuple[str, ...]], ...]:
     """Return the source files of the shipped library, each with its compile command."""
-    directory = BUILD / "shipped"
+    directory = _workspace() / "shipped"
     run(["cmake", "-S", str(ROOT), "-B", str(directory), "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"])
     entries = json.loads((directory / "compile_commands.json").read_text())
     return tuple(
@@ -145,7 +156,7 @@ def build(defect: Defect | None = None, *, scripted: bool = True) -> Path:
         Path: The library.
     """
     name = (defect.name if defect else "as shipped") + ("" if scripted else " real kernel")
-    directory = BUILD / "variants" / name.replace(" ", "-")
+    directory = _workspace() / "variants" / name.replace(" ", "-")
     _copy(directory)
     if defect:
         _seed(directory, defect)
@@ -160,7 +171,7 @@ def build(defect: Defect | None = None, *, scripted: bool = True) -> Path:
 
 def linked_program(name: str, how: Build, defect: Defect | None = None) -> Path:
     """Build the program of this directory's NAME.c with the core in it, all of it alike."""
-    directory = BUILD / "programs" / f"{name} {' '.join(how.options)}".replace(" ", "")
+    directory = _workspace() / "programs" / f"{name} {' '.join(how.options)}".replace(" ", "")
     _copy(directory)
     if defect:
         _seed(directory, defect)
@@ -180,6 +191,6 @@ def program(name: str, *sources: str) -> Path:
     headers = b"".join(path.read_bytes() for path in sorted(ROOT.glob("*/**/*.h")))
     command = ("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra")
     objects = [_compile(command, here / source, headers) for source in sources]
-    made = BUILD / name
+    made = _workspace() / name
     run([*command[:1], "-o", str(made), *map(str, objects), "-ldl", "-pthread"])
     return made

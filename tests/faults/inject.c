@@ -102,12 +102,12 @@ static pid_t start(uint64_t seed)
 	observed->first_keys = observed->failures = observed->used = 0;
 	observed->records = 0;
 	fflush(NULL);
-	pid_t pid = fork();
+	pid_t tracer = getpid(), pid = fork();
 
 	if (pid < 0)
 		err(2, "fork");
 	if (pid == 0) {
-		stepping_accept();
+		stepping_accept(tracer);
 		subject_run(&core, &plan, observed);
 	}
 	if (!stepping_begin(pid))

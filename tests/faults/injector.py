@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import subprocess
@@ -195,6 +196,7 @@ class Injector:
             environment (Mapping[str, str]): Its environment variables.
         """
         self.kind = kind
+        self._teller: threading.Thread | None = None
         following = (24, sizes.batch - 1) if sizes else (24, 24)
         program = cores.program("inject", "inject.c", "stepping.c", "subject.c")
         command: list[str | Path] = [
@@ -216,27 +218,33 @@ class Injector:
         assert self._process.stdout
         self._input, self._output = self._process.stdin, self._process.stdout
         try:
-            header = _read(self._output, _SIZES.size)
+            self._read_trace()
         except EOFError as error:
             assert self._process.stderr
             message = self._process.stderr.read().decode().strip()
             status = self._process.wait()
             self.close()
             raise (NotHereError if status == NOT_HERE else RuntimeError)(message) from error
-        *constants, count = _SIZES.unpack(header)
+
+    def _read_trace(self) -> None:
+        *constants, count = _SIZES.unpack(_read(self._output, _SIZES.size))
         self.sizes = Sizes(*constants)
         self.instructions = tuple(
             Instruction(None if offset == _NOWHERE else offset, pc, bool(bits & 2), bool(bits & 4))
             for offset, pc, bits in _rows(self._output, _INSTRUCTION, count)
         )
-        # At which of them the generation is looked at for the last time.
-        self.last_look = max(i for i, one in enumerate(self.instructions) if one.touches_generation)
+        # At which of them the generation is looked at for the last time; behind them if never.
+        looks = (i for i, one in enumerate(self.instructions) if one.touches_generation)
+        self.last_look = max(looks, default=count)
 
     def close(self) -> None:
         """End it."""
         self._process.kill()
         self._process.wait()
-        self._input.close()
+        if self._teller:
+            self._teller.join()
+        with contextlib.suppress(BrokenPipeError):  # what was not read any more
+            self._input.close()
         self._output.close()
         if self._process.stderr:
             self._process.stderr.close()
@@ -250,17 +258,15 @@ class Injector:
         self.close()
 
     def _tell(self, runs: list[Run]) -> None:
-        try:
-            for run in runs:
-                self._input.write(run.line().encode())
+        with contextlib.suppress(BrokenPipeError):  # it has ended: the reader will notice
+            self._input.writelines(run.line().encode() for run in runs)
             self._input.close()
-        except OSError:  # it ended: the reader will notice
-            pass
 
     def results(self, runs: Iterable[Run]) -> Iterator[Result]:
         """Make these runs, which are the last ones; yield what each has shown."""
         runs = list(runs)
-        threading.Thread(target=self._tell, args=(runs,), daemon=True).start()
+        self._teller = threading.Thread(target=self._tell, args=(runs,))
+        self._teller.start()
         for run in runs:
             yield self._result(run)
 

@@ -130,7 +130,9 @@ class Oracle:
         self._last_look = last_look
         self._traced = next((draw.pid for draw in result.draws if not draw.fork), 0)
         self._same: dict[int, int] = {}  # draws of children that were over before the fork
-        self._before: dict[int, State | None] = {}  # by the serials of the traced process's draws
+        self._before: dict[
+            int, list[State | None]
+        ] = {}  # by the serials of the traced process's draws
         self._used_keys: dict[bytes, Draw] = {}
 
     def violations(self) -> list[str]:
@@ -156,36 +158,37 @@ class Oracle:
 
     def _judge_process(self, pid: int) -> list[str]:
         found = []
-        state: State | None = None
+        states: list[State | None] = [None]  # in which its generator may be
         mine = [draw for draw in self._result.draws if draw.pid == pid]
         while mine:
             # A nested draw returns before the one that it interrupted.
             count = next(i for i, draw in enumerate(mine) if draw.role != Role.NESTED) + 1
             group, mine = mine[:count], mine[count:]
             if pid == self._traced:
-                self._before.update((draw.serial, state) for draw in group)
-            explained = self._explain_group(group, state)
-            if explained is None:
+                self._before.update((draw.serial, states) for draw in group)
+            states = self._explain_group(group, states)
+            if not states:
                 found.append(f"{_name(group[-1])} gave bytes that no legal key gives")
                 found += [f"... interrupted by {_name(draw)}" for draw in group[:-1]]
-                state = None
-            else:
-                state = explained[-1]
+                states = [None]
         return found
 
-    def _explain_group(self, group: list[Draw], state: State | None) -> list[State | None] | None:
-        """Explain draws that overlap in some order; return the states after each, or None."""
-        for order in itertools.permutations(group):
-            states = [state]
-            for draw in order:
-                explanation = self._explain(draw, states[-1])
-                if explanation is None:
-                    break
-                self._used_keys.update(dict.fromkeys(explanation.used_keys, draw))
-                states.append(explanation.state or states[-1])
-            else:
-                return states
-        return None
+    def _explain_group(self, group: list[Draw], before: list[State | None]) -> list[State | None]:
+        """Explain draws that overlap in every order that does; return the states afterwards."""
+        after: list[State | None] = []
+        for start in before:
+            for order in itertools.permutations(group):
+                state = start
+                for draw in order:
+                    explanation = self._explain(draw, state)
+                    if explanation is None:
+                        break
+                    self._used_keys.update(dict.fromkeys(explanation.used_keys, draw))
+                    state = explanation.state or state
+                else:
+                    if state not in after:
+                        after.append(state)
+        return after
 
     def _explain(self, draw: Draw, state: State | None) -> Explanation | None:
         for explanation in self._possible(self._answers(draw), draw.length, state):
@@ -285,8 +288,11 @@ class Oracle:
             return True
         # A second fault has made the parent draw anew: what it had is the child's alone.
         answers = [(n, answer) for n, answer in answers if n < fork.calls]
-        legal = self._possible(answers, draw.length, self._before[draw.serial])
-        return over and any(explanation.data == draw.data for explanation in legal)
+        return over and any(
+            explanation.data == draw.data
+            for state in self._before[draw.serial]
+            for explanation in self._possible(answers, draw.length, state)
+        )
 
     # ---- all of them ----
 

@@ -55,11 +55,11 @@ static const uint8_t *state; /* the same in every run */
 
 /* ---- the process that draws ---- */
 
-static _Noreturn void subject(void)
+static _Noreturn void subject(pid_t tracer)
 {
 	if (getrandom(canary, 32, 0) != 32)
 		_exit(1);
-	stepping_accept();
+	stepping_accept(tracer);
 	for (int i = 0; i < MAX_PREPARATIONS && preparations[i]; i++) {
 		core_draw(buffer, preparations[i], 0);
 		__asm__ __volatile__("int3" ::: "memory");
@@ -73,12 +73,12 @@ static _Noreturn void subject(void)
 static pid_t start(void)
 {
 	fflush(NULL);
-	pid_t pid = fork();
+	pid_t tracer = getpid(), pid = fork();
 
 	if (pid < 0)
 		err(2, "fork");
 	if (pid == 0)
-		subject();
+		subject(tracer);
 	if (!stepping_begin(pid))
 		errx(NOT_HERE, "ptrace is refused");
 	return pid;

@@ -22,9 +22,12 @@
 /* In debug register 6. */
 #define SINGLE_STEP (UINT64_C(1) << 14)
 
-void stepping_accept(void)
+void stepping_accept(pid_t tracer)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* It may have been too late for that. */
+	if (getppid() != tracer)
+		_exit(1);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
 }

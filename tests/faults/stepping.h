@@ -20,8 +20,8 @@ struct stop {
 	int status;
 };
 
-/* In the child, before anything that is to be traced. */
-void stepping_accept(void);
+/* In a child of TRACER, before anything that is to be traced. It does not outlive its tracer. */
+void stepping_accept(pid_t tracer);
 
 /* Waits for stepping_accept() in the child PID. */
 bool stepping_begin(pid_t pid);
