@@ -1,0 +1,79 @@
+"""Where refills take their entropy from: the vDSO, or the system call where that is wanted."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+import libraries
+import vgetrandom
+
+INFO = vgetrandom.info()
+
+pytestmark = [
+    pytest.mark.own_process,
+    pytest.mark.skipif(INFO.memory == "none", reason="no states: there are no refills"),
+]
+
+
+def text(ffi: Any, string: Any) -> str:
+    raw: bytes = ffi.string(string)
+    return raw.decode()
+
+
+def told(library: libraries.Library) -> tuple[str, list[str]]:
+    """What a core over the running kernel says of its entropy, and its notes."""
+    ffi, lib = library
+    info = ffi.new("struct vgetrandom_info *")
+    lib.vgetrandom_get_info(info)
+    notes = [text(ffi, note) for note in info.notes if note != ffi.NULL]
+    return text(ffi, info.kernel_entropy), notes
+
+
+def syscalls_of_refills(library: libraries.Library, refills: int) -> int:
+    """How many getrandom calls so many refills make."""
+    ffi, lib = library
+    layout = ffi.new("struct hook_layout *")
+    lib.hook_layout(layout)
+    size = layout.batch_bytes - 1
+    buffer = ffi.new("uint8_t[]", size)
+    before, after = (ffi.new("struct vgetrandom_stats *") for _ in range(2))
+    lib.vgetrandom(buffer, size, 0)
+    lib.vgetrandom_get_stats(before)
+    for _ in range(refills):
+        assert lib.vgetrandom(buffer, size, 0) == size
+    lib.vgetrandom_get_stats(after)
+    assert after.refills - before.refills in range(refills - 1, refills + 2)
+    return int(after.syscalls - before.syscalls)
+
+
+@pytest.mark.skipif(
+    INFO.kernel_entropy != "vdso", reason="this kernel has no vDSO getrandom, or it is not wanted"
+)
+def test_vdso_is_taken_where_there_is_one() -> None:
+    library = libraries.fresh("hooked")
+    entropy, notes = told(library)
+    assert entropy == "vdso"
+    assert not any("VDSO" in note for note in notes)
+    # A few are the system call's, so that the vDSO alone is not relied on.
+    assert 100 // 32 <= syscalls_of_refills(library, 100) <= 100 // 4
+
+
+def test_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VGETRANDOM_VDSO", "off")
+    library = libraries.fresh("hooked")
+    entropy, notes = told(library)
+    assert entropy == "syscall"
+    assert any("VGETRANDOM_VDSO=off" in note for note in notes)
+    assert syscalls_of_refills(library, 100) >= 99
+
+
+@pytest.mark.skipif("VGETRANDOM_VDSO" in os.environ, reason="VGETRANDOM_VDSO is set for this run")
+@pytest.mark.parametrize("value", ["on", "OFF", "0", "syscall"])
+def test_what_is_not_known_is_reported(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VGETRANDOM_VDSO", value)
+    entropy, notes = told(libraries.fresh("hooked"))
+    assert entropy == INFO.kernel_entropy
+    assert any("VGETRANDOM_VDSO has a value that is not known" in note for note in notes)
