@@ -32,12 +32,17 @@ def told(library: libraries.Library) -> tuple[str, list[str]]:
     return text(ffi, info.kernel_entropy), notes
 
 
-def syscalls_of_refills(library: libraries.Library, refills: int) -> int:
-    """How many getrandom calls so many refills make."""
+def layout_of(library: libraries.Library) -> Any:
     ffi, lib = library
     layout = ffi.new("struct hook_layout *")
     lib.hook_layout(layout)
-    size = layout.batch_bytes - 1
+    return layout
+
+
+def syscalls_of_refills(library: libraries.Library, refills: int) -> int:
+    """How many getrandom calls so many refills make."""
+    ffi, lib = library
+    size = layout_of(library).batch_bytes - 1
     buffer = ffi.new("uint8_t[]", size)
     before, after = (ffi.new("struct vgetrandom_stats *") for _ in range(2))
     lib.vgetrandom(buffer, size, 0)
@@ -45,7 +50,7 @@ def syscalls_of_refills(library: libraries.Library, refills: int) -> int:
     for _ in range(refills):
         assert lib.vgetrandom(buffer, size, 0) == size
     lib.vgetrandom_get_stats(after)
-    assert after.refills - before.refills in range(refills - 1, refills + 2)
+    assert after.refills - before.refills in range(refills - 1, refills + 10)
     return int(after.syscalls - before.syscalls)
 
 
@@ -58,7 +63,10 @@ def test_vdso_is_taken_where_there_is_one() -> None:
     assert entropy == "vdso"
     assert not any("VDSO" in note for note in notes)
     # A few are the system call's, so that the vDSO alone is not relied on.
-    assert 100 // 32 <= syscalls_of_refills(library, 100) <= 100 // 4
+    between = layout_of(library).max_vdso_refills + 1
+    assert between >= 5
+    # More if the kernel reseeds meanwhile.
+    assert 20 <= syscalls_of_refills(library, 20 * between) <= 25
 
 
 def test_off(monkeypatch: pytest.MonkeyPatch) -> None:

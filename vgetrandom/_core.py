@@ -146,7 +146,7 @@ def reseed() -> None:
     _lib.vgetrandom_reseed()
 
 
-def _fill(memory: Any, size: int) -> None:
+def _fill_chunks(memory: Any, size: int) -> None:
     process = _lib.vgetrandom_process()
     done = 0
     while done < size:
@@ -154,13 +154,21 @@ def _fill(memory: Any, size: int) -> None:
         if _lib.vgetrandom(memory + done, chunk, 0) == chunk:
             done += chunk
         elif _ffi.errno != errno.EINTR:
-            code = _ffi.errno
-            _ffi.memmove(memory, bytes(size), size)  # no part of a result
-            raise OSError(code, os.strerror(code))
+            raise OSError(_ffi.errno, os.strerror(_ffi.errno))
         # A signal handler forked and this is the child: the parent has the chunks too.
         if process != _lib.vgetrandom_process():
             process = _lib.vgetrandom_process()
             done = 0
+
+
+def _fill(memory: Any, size: int) -> None:
+    try:
+        _fill_chunks(memory, size)
+    except BaseException:  # Ctrl-C too: no part of a result is left
+        for start in range(0, size, _CHUNK_BYTES):
+            chunk = min(size - start, _CHUNK_BYTES)
+            _ffi.memmove(memory + start, bytes(chunk), chunk)
+        raise
 
 
 def random_bytes(size: SupportsIndex, /) -> bytes:
@@ -182,7 +190,9 @@ def random_bytes_into(buffer: Buffer, /) -> None:
     """See vgetrandom._native.random_bytes_into()."""
     try:
         memory = _ffi.from_buffer("unsigned char[]", buffer, require_writable=True)
-    except (TypeError, BufferError) as error:
+    except (TypeError, BufferError, ValueError) as error:
+        if isinstance(error, ValueError) and memoryview(buffer).c_contiguous:
+            raise
         message = (
             "random_bytes_into() argument must be a contiguous read-write bytes-like object, "
             f"not {type(buffer).__name__}"

@@ -33,11 +33,14 @@ static ssize_t fill_chunk(char *at, Py_ssize_t size)
 static int fill_slow(char *buf, Py_ssize_t size)
 {
 	uint64_t process = vgetrandom_process();
+	Py_ssize_t touched = 0;
 
 	for (Py_ssize_t done = 0; done < size;) {
 		Py_ssize_t left = size - done;
 		Py_ssize_t chunk = left < CHUNK_BYTES ? left : CHUNK_BYTES;
 
+		if (done + chunk > touched)
+			touched = done + chunk;
 		if (fill_chunk(buf + done, chunk) == chunk)
 			done += chunk;
 		else if (errno != EINTR) {
@@ -55,7 +58,8 @@ static int fill_slow(char *buf, Py_ssize_t size)
 	return 0;
 
 fail:
-	memset(buf, 0, (size_t)size);
+	/* No part of a result; and the rest may be gigabytes that have no memory yet. */
+	memset(buf, 0, (size_t)touched);
 	return -1;
 }
 
