@@ -68,7 +68,7 @@ SEEDED = (
     _seeded(
         "generation written after the key",
         "first use",
-        "D F",
+        "D",
         (
             DRAW,
             (
