@@ -4,18 +4,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: bench test faults lint docs format clean
+.PHONY: bench test lint docs format clean
 
 bench: $(VENV)/installed-bench
 	$(BIN)/vgetrandom bench --quick $(ARGS)
 
 test: $(VENV)/installed-test
 	$(BIN)/pytest $(ARGS)
-
-# Faults injected at every instruction, residue, sanitizers, the model: still growing.
-faults: $(VENV)/installed-test
-	$(BIN)/pytest -o addopts=-ra tests/test_faults.py tests/test_residue.py \
-	  tests/test_sanitizers.py tests/test_proof.py $(ARGS)
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
@@ -47,3 +42,5 @@ $(VENV)/installed-%: $(SOURCES) | $(BIN)/python
 
 clean:
 	rm -rf $(VENV) build dist
+
+include tests/faults/faults.mk
