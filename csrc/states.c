@@ -53,7 +53,8 @@ static struct slot *claim_free(uint64_t epoch)
 	return NULL;
 }
 
-/* A new slab whose first slot is claimed already. */
+/* A new slab whose first slot is claimed already, or a slot of one that others added meanwhile:
+ * of threads that begin at the same time not each shall add a slab for itself. */
 static struct slot *claim_new(uint64_t epoch)
 {
 	size_t page = page_size();
@@ -72,8 +73,15 @@ static struct slot *claim_new(uint64_t epoch)
 		slab->slots[i].state = (struct state *)(void *)(pages + i * page);
 	slab->slots[0].owner = epoch;
 	slab->next = slabs;
-	while (!atomic_compare_exchange_weak(&slabs, &slab->next, slab))
-		;
+	do {
+		struct slot *slot = claim_free(epoch);
+
+		if (slot) {
+			memory_unmap(pages, SLOTS_PER_SLAB * page);
+			munmap(slab, sizeof(*slab));
+			return slot;
+		}
+	} while (!atomic_compare_exchange_strong(&slabs, &slab->next, slab));
 	return &slab->slots[0];
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 from typing import Any
 
@@ -18,6 +19,7 @@ INFO = vgetrandom.info()
 stateful = pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
 
 AT_ONCE = 64
+SLOTS_PER_SLAB = 15  # as in csrc/states.c
 
 
 class Wave:
@@ -66,6 +68,14 @@ def test_come_and_go(rounds: int) -> None:
     assert len(states) <= AT_ONCE + 16
     assert mapped() == size
     assert_unique(outputs)
+
+
+@stateful
+def test_threads_that_begin_together_share_slabs() -> None:
+    """However they race, memory is added only where all of what there is has been taken."""
+    figures = run("thread_start", 20)
+    slabs = -(-figures["threads"] // SLOTS_PER_SLAB)
+    assert figures["mapped"] == slabs * SLOTS_PER_SLAB * mmap.PAGESIZE
 
 
 @stateful
