@@ -61,21 +61,17 @@ static bool fill_from_kernel(uint8_t *buf, size_t len, unsigned int flags)
 	return true;
 }
 
-static ssize_t draw_from_kernel(void *buf, size_t len, unsigned int flags)
+static bool draw_from_kernel(void *buf, size_t len, unsigned int flags)
 {
-	int saved_errno = errno;
 	uint64_t epoch;
 
 	/* A child forked between two pieces would share the first. */
 	do {
 		epoch = process_epoch();
-		if (!fill_from_kernel(buf, len, flags)) {
-			wipe(buf, len);
-			return -1;
-		}
+		if (!fill_from_kernel(buf, len, flags))
+			return false;
 	} while (len > KERNEL_ATOMIC_BYTES && epoch != process_epoch());
-	errno = saved_errno;
-	return (ssize_t)len;
+	return true;
 }
 
 /* ---- keys ---- */
@@ -142,7 +138,8 @@ static enum reseed_reason reseed_reason(const struct state *state, const struct 
 	return generation == REQUESTED_GENERATION ? RESEED_REQUESTED : RESEED_GENERATION;
 }
 
-/* A new key straight from the kernel; the batch is empty afterwards. */
+/* A new key straight from the kernel; the batch is empty afterwards. False with errno set where
+ * the kernel gives none. */
 static bool reseed(struct state *state, unsigned int flags)
 {
 	struct slot *slot = self.slot;
@@ -159,8 +156,12 @@ static bool reseed(struct state *state, unsigned int flags)
 	state->vm_generation = vm_generation();
 	atomic_store_explicit(&state->generation, kernel_generation(), memory_order_relaxed);
 	barrier();
-	if (getrandom_counted(state->key, CHACHA20_KEY_BYTES, flags) != CHACHA20_KEY_BYTES) {
+	ssize_t got = getrandom_counted(state->key, CHACHA20_KEY_BYTES, flags);
+
+	if (got != CHACHA20_KEY_BYTES) {
 		atomic_store_explicit(&state->generation, 0, memory_order_relaxed);
+		if (got >= 0)
+			errno = EIO;
 		return false;
 	}
 	slot->keyed = true;
@@ -248,45 +249,72 @@ static bool serve(struct state *state, uint8_t *buf, size_t len, unsigned int fl
 	return true;
 }
 
-static bool draw_from_state(struct state *state, void *buf, size_t len, unsigned int flags)
+enum drawn {
+	DRAWN,
+	VOID,
+	NOT_READY, /* the kernel's generator is not: errno says how getrandom(2) put it */
+};
+
+static enum drawn draw_from_state(struct state *state, void *buf, size_t len, unsigned int flags)
 {
 	/* One retry: a page that is dropped over and over must not become a loop. */
 	for (int attempt = 0; attempt < 2; attempt++) {
+		/* A signal has ended the wait for the generator, or there was to be none: asked
+		 * again, the kernel would wait again. */
 		if (!current(state) && !reseed(state, flags))
-			return false;
+			return errno == EINTR || errno == EAGAIN ? NOT_READY : VOID;
 		bool served = serve(state, buf, len, flags);
 
 		read_barrier();
 		if (served && current(state))
-			return true;
+			return DRAWN;
 	}
-	return false;
+	return VOID;
 }
 
 /* ---- requests ---- */
 
-/* All but the plain case. Not inlined: it would cost the plain case its registers. */
-static __attribute__((noinline)) ssize_t draw(void *buf, size_t len, unsigned int flags)
+/* As getrandom(2) has it: the two are different answers to the same question. */
+static bool flags_are_known(unsigned int flags)
 {
-	if (flags & ~(unsigned int)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
-	    len > SSIZE_MAX) {
-		errno = EINVAL;
-		return -1;
-	}
+	const unsigned int sources = GRND_RANDOM | GRND_INSECURE;
+
+	return !(flags & ~(sources | GRND_NONBLOCK)) && (flags & sources) != sources;
+}
+
+/* All of BUF, from wherever it can be had. */
+static bool fill(void *buf, size_t len, unsigned int flags)
+{
 	if (flags & (GRND_RANDOM | GRND_INSECURE))
 		return draw_from_kernel(buf, len, flags);
-	if (len == 0)
-		return 0;
 
 	struct state *state = state_check_out();
-	bool drawn = state && draw_from_state(state, buf, len, flags);
+	enum drawn drawn = state ? draw_from_state(state, buf, len, flags) : VOID;
 
 	if (state)
 		state_check_in(state);
-	if (drawn)
-		return (ssize_t)len;
+	if (drawn != VOID)
+		return drawn == DRAWN;
 	count(&counters()->fallbacks);
 	return draw_from_kernel(buf, len, flags);
+}
+
+/* All but the plain case. Not inlined: it would cost the plain case its registers. */
+static __attribute__((noinline)) ssize_t draw(void *buf, size_t len, unsigned int flags)
+{
+	int saved_errno = errno;
+
+	if (!flags_are_known(flags) || len > SSIZE_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (len > 0 && !fill(buf, len, flags)) {
+		wipe(buf, len);
+		return -1;
+	}
+	/* Much of what is tried on the way may fail. */
+	errno = saved_errno;
+	return (ssize_t)len;
 }
 
 ssize_t vgetrandom(void *buf, size_t len, unsigned int flags)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -54,7 +55,7 @@ ssize_t kernel_vdso_getrandom(void *buf, size_t len, void *opaque)
 {
 	vdso_getrandom_fn *getrandom = find_vdso();
 
-	return getrandom ? getrandom(buf, len, 0, opaque, vdso.opaque_bytes) : -1;
+	return getrandom ? getrandom(buf, len, GRND_NONBLOCK, opaque, vdso.opaque_bytes) : -1;
 }
 
 bool kernel_has_vdso(void)

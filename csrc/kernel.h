@@ -13,7 +13,8 @@
 /* getrandom(2), always the system call: libc's function may be a user-space generator. */
 ssize_t kernel_getrandom(void *buf, size_t len, unsigned int flags);
 
-/* The vDSO's getrandom with OPAQUE as its state; -1 where there is none or where it failed. */
+/* The vDSO's getrandom with OPAQUE as its state; negative where there is none or where it failed.
+ * It never waits until the generator is ready: whether to, is for getrandom(2) and its flags. */
 ssize_t kernel_vdso_getrandom(void *buf, size_t len, void *opaque);
 
 /* Whether there is a vDSO getrandom that can keep its state in OPAQUE_BYTES. */

@@ -10,6 +10,8 @@
 #define MADV_WIPEONFORK 18
 #endif
 
+#define NO_ADVICE (-1)
+
 /* Alone in a page that reads as zeros in a forked child. It is not droppable: a drop would look
  * like a fork. */
 typedef _Atomic uint64_t marker_t;
@@ -32,7 +34,10 @@ static marker_t *find_marker(void)
 	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if ((void *)page == MAP_FAILED)
 		return NULL;
-	if (madvise((void *)page, size, MADV_WIPEONFORK)) {
+	/* qemu's user mode, and what else ignores advice that it does not know, says yes to
+	 * everything, to what cannot be as well. */
+	if (madvise((void *)page, size, NO_ADVICE) == 0 ||
+	    madvise((void *)page, size, MADV_WIPEONFORK)) {
 		munmap((void *)page, size);
 		return NULL;
 	}

@@ -5,7 +5,6 @@
 #include "process.h"
 #include "wipe.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -128,7 +127,7 @@ static bool run_at_thread_exit(struct slot *slot)
 /* Frees what the threads held that this process was forked without. Only the one thread that came
  * through the fork may call it: it alone knows that every other of that age is gone, and two
  * threads with one state would be the end of the generator (glibc 2.41 nearly had it). */
-static void reclaim(uint64_t epoch, const struct slot *mine)
+static void reclaim(const struct slot *mine)
 {
 	FOR_EACH_SLOT(slab, slot)
 	{
@@ -136,33 +135,37 @@ static void reclaim(uint64_t epoch, const struct slot *mine)
 
 		if (slot == slab->slots)
 			memory_after_fork(slot->state, SLOTS_PER_SLAB * page_size());
-		/* The kernel has wiped the page. */
-		if (slot != mine && owner != 0 && owner != epoch)
+		/* The epoch of now, asked for after the owner: a signal handler may have forked
+		 * amidst all this and begun threads in the child, whose slots are of its epoch.
+		 * The kernel has wiped the page. */
+		if (slot != mine && owner != 0 && owner != process_epoch())
 			give_back(slot);
 	}
 }
 
 void states_after_fork(void)
 {
-	uint64_t epoch = process_epoch();
 	struct slot *mine = self.slot;
+	uint64_t epoch;
 
-	/* A slot from before the fork is what proves that this thread came through it. */
-	if (mine->owner == epoch)
-		return;
-	reclaim(epoch, mine);
-	mine->owner = epoch;
-	counters_begin(&mine->counters, epoch);
+	/* A slot from before the fork is what proves that this thread came through it. Again, if a
+	 * handler forked meanwhile. */
+	while (mine->owner != (epoch = process_epoch())) {
+		reclaim(mine);
+		mine->owner = epoch;
+		counters_begin(&mine->counters, epoch);
+	}
 }
 
 static struct slot *claim(void)
 {
-	uint64_t epoch = process_epoch();
 	struct slot *slot;
 
 	/* Without a slot, the thread that came through a fork is known by being the main one. */
 	if (syscall(SYS_gettid) == getpid())
-		reclaim(epoch, NULL);
+		reclaim(NULL);
+	uint64_t epoch = process_epoch();
+
 	slot = claim_free(epoch);
 	if (!slot)
 		slot = claim_new(epoch);
@@ -178,8 +181,6 @@ static struct slot *claim(void)
 
 void state_claim(void)
 {
-	int saved_errno = errno;
-
 	if (self.closed || memory_kind() == MEMORY_NONE)
 		return;
 	/* From here on a signal handler that draws leaves the claiming to us. */
@@ -195,7 +196,6 @@ void state_claim(void)
 	}
 	barrier();
 	self.closed = false;
-	errno = saved_errno;
 }
 
 void states_visit(void (*visit)(struct state *state))

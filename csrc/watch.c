@@ -5,7 +5,6 @@
 #include "vmclock.h"
 #include "vvar.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +18,8 @@ static watched_word unwatched;
 
 struct watch watch = { &unwatched, &unwatched };
 
-static _Atomic enum { LOOKING, WATCHING, OVER } phase;
+enum { LOOKING, WATCHING, OVER };
+static _Atomic int phase;
 static _Atomic size_t opaque_offset;
 static _Atomic uint64_t refills;
 static _Atomic bool off, disagreed;
@@ -76,25 +76,24 @@ static void look_for_kernel(const void *opaque, size_t opaque_bytes)
 
 static void look(const void *opaque, size_t opaque_bytes)
 {
-	int saved_errno = errno;
 	uint64_t refill = ++refills;
 
+	/* Early after boot the vDSO's generator is not ready: look again, but ever more rarely. */
+	if (refill & (refill - 1))
+		return;
+	if (limit_read(&watch_limit, NULL) == 0) {
+		off = true;
+		phase = OVER;
+		return;
+	}
 	if (refill == 1) {
-		watched_word *vm;
+		watched_word *vm = vmclock_map("/dev/vmclock0");
 
-		if (limit_read(&watch_limit, NULL) == 0) {
-			off = true;
-			phase = OVER;
-			return;
-		}
-		vm = vmclock_map("/dev/vmclock0");
 		if (vm)
 			watch.vm = vm;
 	}
-	/* Early after boot the vDSO's generator is not ready: look again, but ever more rarely. */
-	if (opaque && (refill & (refill - 1)) == 0)
+	if (opaque)
 		look_for_kernel(opaque, opaque_bytes);
-	errno = saved_errno;
 }
 
 static void compare(uint64_t before, const void *opaque)
@@ -113,7 +112,8 @@ static void compare(uint64_t before, const void *opaque)
 
 void watch_refill(uint64_t before, const void *opaque, size_t opaque_bytes)
 {
-	switch (phase) {
+	/* clang 14 refuses an atomic here. */
+	switch (atomic_load(&phase)) {
 	case LOOKING:
 		look(opaque, opaque_bytes);
 		break;

@@ -15,7 +15,6 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 import pytest
 from cffi import FFI
 
+import tools
 from vgetrandom._core import CDEF
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,12 +32,6 @@ BUILT = "VGETRANDOM_TESTS_BUILT"
 
 # FFI and library object; what cffi returns has no types that a checker knows.
 Library = tuple[Any, Any]
-
-
-def _tool(name: str) -> str | None:
-    """Find a program, first among those that were installed beside this Python."""
-    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    return shutil.which(name, path=path)
 
 
 def _run(*command: str) -> None:
@@ -54,8 +48,8 @@ def build() -> Path:
     if BUILT in os.environ:
         return Path(os.environ[BUILT])
     directory = ROOT / "build" / "tests" / f"{sys.implementation.cache_tag}-{os.uname().machine}"
-    cmake = _tool("cmake") or "cmake"
-    ninja = _tool("ninja")
+    cmake = tools.find("cmake") or "cmake"
+    ninja = tools.find("ninja")
     generator = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"] if ninja else []
     _run(cmake, "-S", str(ROOT), "-B", str(directory), "-DVGETRANDOM_TESTS=ON", *generator)
     _run(cmake, "--build", str(directory), "--parallel", "4")

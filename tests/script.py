@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 GETRANDOM = 1
 VDSO = 2
+GRND_NONBLOCK = 1
 
 
 class Kernel:
@@ -22,6 +23,7 @@ class Kernel:
         self.script = self.lib.script()
         self.script.seed = seed
         self.script.has_vdso = 1
+        self.script.vdso_answer = 0
         self.script.on_call = self.ffi.NULL
         self.recover()
         self.layout = self.ffi.new("struct hook_layout *")

@@ -23,8 +23,8 @@ ARGUMENTS = 16
 LOAD, JUMP_EQUAL, AND, RETURN = 0x20, 0x15, 0x54, 0x06
 
 NUMBERS = {
-    "x86_64": {"mmap": 9, "getrandom": 318},
-    "aarch64": {"mmap": 222, "getrandom": 278},
+    "x86_64": {"mmap": 9, "madvise": 28, "getrandom": 318},
+    "aarch64": {"mmap": 222, "madvise": 233, "getrandom": 278},
 }
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -37,7 +37,10 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
 def refuse(
     name: str, error: int, argument: int | None = None, mask: int = 0, value: int = 0
 ) -> None:
-    """Make a system call fail from now on, if the argument has that value under the mask."""
+    """Make a system call fail from now on, if the argument has that value under the mask.
+
+    With an error of 0 it does nothing and says that all is well.
+    """
     numbers = NUMBERS.get(platform.machine())
     if numbers is None:
         pytest.skip(f"system call numbers of {platform.machine()} are not known here")

@@ -9,6 +9,7 @@ import pytest
 
 from libraries import scripted
 from model import KEY_BYTES, Model
+from script import GETRANDOM, GRND_NONBLOCK, VDSO, new_kernel
 
 if TYPE_CHECKING:
     from script import Kernel
@@ -61,6 +62,36 @@ def test_reseed(kernel: Kernel, size: int, error: int, cause: str) -> None:
     kernel.answer_with(-error)
     assert kernel.fail(size) == error
     works_again(kernel, size)
+
+
+@pytest.mark.parametrize("error", [errno.EINTR, errno.EAGAIN], ids=code)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_generator_that_is_not_ready_is_asked_once(kernel: Kernel, size: int, error: int) -> None:
+    """Whoever is told so, or interrupted a wait for it, must not be made to wait again."""
+    calls = kernel.calls
+    kernel.answer_with(-error)
+    assert kernel.fail(size, GRND_NONBLOCK) == error
+    assert kernel.since(calls) == [(GETRANDOM, KEY_BYTES, -error)]
+    assert kernel.entry(calls).flags == GRND_NONBLOCK
+    works_again(kernel, size)
+
+
+@pytest.mark.own_process
+def test_early_after_boot() -> None:
+    """The vDSO is not ready either when the watched word is first looked for."""
+    kernel = new_kernel()
+    kernel.script.vdso_answer = errno.EAGAIN
+    kernel.answer_with(-errno.EAGAIN)
+    assert kernel.fail(16, GRND_NONBLOCK) == errno.EAGAIN
+    assert kernel.since(0) == [
+        (VDSO, KEY_BYTES, -errno.EAGAIN),
+        (GETRANDOM, KEY_BYTES, -errno.EAGAIN),
+    ]
+    kernel.script.vdso_answer = 0
+    kernel.recover()
+    for _ in range(3):
+        kernel.draw(BATCH)
+    assert kernel.watch == "vdso-generation"
 
 
 def refill_without_vdso(kernel: Kernel) -> None:
@@ -183,13 +214,15 @@ def test_served_from_the_batch_while_the_kernel_fails(kernel: Kernel) -> None:
     assert kernel.draw(BATCH - 16) == model.draw(BATCH - 16)
 
 
-@pytest.mark.parametrize("cause", ["drop", "none"])
+@pytest.mark.parametrize("cause", ["drop", "none", "failing key"])
 def test_errno_is_left_alone_by_success(kernel: Kernel, cause: str) -> None:
     kernel.draw(16)
     buffer = kernel.ffi.new("uint8_t[]", 16)
     for size in (16, 16, 0):
-        if cause == "drop":
+        if cause != "none":
             kernel.drop()
+        if cause == "failing key":
+            kernel.answer_with(-errno.EPERM, times=1)
         kernel.ffi.errno = errno.EXDEV
         assert kernel.lib.vgetrandom(buffer, size, 0) == size
         assert kernel.ffi.errno == errno.EXDEV

@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 import platform
 import random
-import shutil
 
 import pytest
 
+import tools
 from faults import cores, defects, kinds, sweep
 from faults.injector import FAULTS, Injector, NotHereError, Outcome, Run, Sizes
 
@@ -37,9 +37,7 @@ KINDS = (
 
 @functools.cache
 def sizes() -> Sizes:
-    for tool in ("cc", "cmake"):
-        if not shutil.which(tool):
-            pytest.skip(f"no {tool}")
+    tools.skip_without("cc", "cmake")
     try:
         return kinds.sizes(cores.build())
     except NotHereError as reason:

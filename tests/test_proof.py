@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from proof.check import DEFECTS, MODEL, Bounds, check, defective, missing
+from proof.check import DEFECTS, MODEL, TOOLS, Bounds, check, defective
+from tools import missing
 
-pytestmark = pytest.mark.skipif(missing() is not None, reason=f"no {missing()}")
+pytestmark = pytest.mark.skipif(missing(*TOOLS) != "", reason=f"not installed: {missing(*TOOLS)}")
 
 
 def test_no_order_of_events_gives_a_bad_output() -> None:

@@ -11,13 +11,13 @@ import mmap
 import os
 import platform
 import resource
-import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import tools
 import vgetrandom
 from faults import cores, defects, kinds, residue
 from faults.injector import Kind, NotHereError
@@ -39,9 +39,7 @@ COPYING = ("small, from the batch", "middling, from the batch", "to the batch's 
 
 @functools.cache
 def every_kind() -> dict[str, Kind]:
-    for tool in ("cc", "cmake"):
-        if not shutil.which(tool):
-            pytest.skip(f"no {tool}")
+    tools.skip_without("cc", "cmake")
     try:
         return kinds.kinds(kinds.sizes(cores.build()))
     except NotHereError as reason:

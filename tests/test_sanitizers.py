@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import tools
 from faults import cores, defects, fuzzing
 from faults.cores import Build, Defect, Replacement
 
@@ -37,9 +37,7 @@ TWO_THREADS_CLAIM_ONE_STATE = Defect(
 
 def built(name: str, how: Build, defect: Defect | None = None) -> Path:
     compiler = how.compiler or "cc"
-    for tool in (compiler, "cmake"):
-        if not shutil.which(tool):
-            pytest.skip(f"no {tool}")
+    tools.skip_without(compiler, "cmake")
     # Compilers come without the sanitizers' run-time libraries.
     probe = [compiler, *how.options, "-x", "c", "-", "-o", "/dev/null"]
     entry = "LLVMFuzzerTestOneInput(const void *p, long n) { return !p || !n; }"

@@ -42,13 +42,20 @@ def test_handler_draws_once(situation: str, rounds: int) -> None:
     assert figures["actions"] >= 50
 
 
-@pytest.mark.parametrize("situation", [*SITUATIONS, "first-of-process"])
+@pytest.mark.parametrize("situation", [*SITUATIONS, "first-of-process", "forked"])
 @pytest.mark.parametrize("how", ["fork", "clone"])
 def test_handler_forks(situation: str, how: str, rounds: int) -> None:
     """The child goes back into the interrupted draw and finishes it, as does the parent."""
     figures = run("stepping", situation, how, 60 * rounds)
     assert figures["forks"] >= 50
     assert figures["shared_at_the_end"] <= RETURNING
+
+
+@pytest.mark.parametrize("situation", ["first", "first-of-process", "forked", "wiped"])
+def test_handler_forks_and_begins_a_thread(situation: str, rounds: int) -> None:
+    """What the interrupted draw knew of the states' owners is out of date in the child."""
+    figures = run("stepping", situation, "fork-thread", 60 * rounds)
+    assert figures["forks"] >= 50
 
 
 def assert_noticed(situation: str, reason: str, figures: dict[str, int]) -> None:

@@ -46,7 +46,11 @@ extern "C" {
  *
  * A signal handler may draw in the middle of another draw; the kernel then serves it. A thread's
  * first draw registers a thread-exit hook (pthread_setspecific(3)), which glibc lets allocate in
- * programs with more than 32 keys: there, do not make the first draw from a handler.
+ * programs with more than 32 keys: there, do not make the first draw from a handler. A first draw
+ * after the thread's last such hook has run takes a page that nobody gives back.
+ *
+ * A child that shares its parent's memory must not draw: after vfork(2), as POSIX has it, and after
+ * a raw clone(CLONE_VM), whose threads libc does not know. Raw clone(2) without it is a fork.
  */
 VGETRANDOM_API ssize_t vgetrandom(void *buf, size_t len, unsigned int flags);
 

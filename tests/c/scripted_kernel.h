@@ -37,6 +37,7 @@ struct script {
 	_Atomic uint64_t answer_times; /* for so many calls it counts; 0: for all */
 	_Atomic uint64_t getrandom_calls; /* to be set to 0 together with the three above */
 	_Atomic uint64_t has_vdso;        /* 1 at the start */
+	_Atomic uint64_t vdso_answer;     /* 0: all of it; otherwise an errno that it fails with */
 	_Atomic uint64_t vvar_pages; /* how many of the pages below are shown; 1 at the start */
 	_Atomic uint64_t generation; /* what the scripted vDSO writes into its opaque state */
 	/* Called, if it is set, before call N returns, with its answer in BUF already. */

@@ -6,6 +6,7 @@
  * The draw in question is a thread's in SITUATION (see below). Actions `draw`, `draw-while-out`
  * (not before the interrupted draw has taken its state) and those of fork happen after every
  * instruction of one draw; the others once in each of many draws, each time one instruction later.
+ * With `fork-thread` the handler begins a thread in the child, which draws at once.
  * MOST bounds how many of them there are: beyond, some are left out.
  *
  * A fork after a draw's last look at its page is one that comes after the draw: parent and child
@@ -33,6 +34,7 @@
 #define ALL_OF_THE_FIRST 60
 #define MOST_STEPS 100000
 #define MOST_BYTES 4096
+#define DRAWS_AT_ONCE 200
 
 static const char *situation, *action;
 static struct hook_layout layout;
@@ -95,6 +97,40 @@ static long raw_clone(void)
 	return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 }
 
+/* In a child whose handler has begun a thread: that one's state is not the interrupted draw's. */
+static pthread_t thread_of_handler;
+static void *_Atomic state_of_handlers_thread;
+static atomic_bool interrupted_draw_is_over;
+
+static void *draw_before_and_after(void *arg)
+{
+	draw(16);
+	state_of_handlers_thread = hook_state();
+	while (!interrupted_draw_is_over)
+		sched_yield();
+	for (int i = 0; i < DRAWS_AT_ONCE; i++)
+		draw(16);
+	return arg;
+}
+
+static void begin_thread(void)
+{
+	if (pthread_create(&thread_of_handler, NULL, draw_before_and_after, NULL))
+		fail("no thread");
+	while (!state_of_handlers_thread)
+		sched_yield();
+}
+
+static void end_thread(void)
+{
+	interrupted_draw_is_over = true;
+	if (hook_state() == state_of_handlers_thread)
+		fail("two threads have one state (after a fork at step %ld)", forked_at);
+	for (int i = 0; i < DRAWS_AT_ONCE; i++)
+		draw(16);
+	pthread_join(thread_of_handler, NULL);
+}
+
 static void act(void)
 {
 	if (is(action, "draw-while-out") && !hook_is_out())
@@ -107,6 +143,8 @@ static void act(void)
 	else if (is(action, "draw-once"))
 		draw_16();
 	else if (is(action, "fork"))
+		fork_with(libc_fork);
+	else if (is(action, "fork-thread"))
 		fork_with(libc_fork);
 	else if (is(action, "clone"))
 		fork_with(raw_clone);
@@ -121,7 +159,7 @@ static void act(void)
 static bool every_step(void)
 {
 	return is(action, "draw") || is(action, "draw-while-out") || is(action, "fork") ||
-	       is(action, "clone");
+	       is(action, "fork-thread") || is(action, "clone");
 }
 
 static void stop_stepping(void *context)
@@ -139,6 +177,8 @@ static void handler(int signal, siginfo_t *info, void *context)
 			act();
 		if (is_child)
 			stop_stepping(context);
+		if (is_child && is(action, "fork-thread"))
+			begin_thread();
 	} else if (step == act_at) {
 		act();
 		stop_stepping(context);
@@ -157,7 +197,7 @@ static void handler(int signal, siginfo_t *info, void *context)
 
 static size_t prepare(void)
 {
-	if (is(situation, "first-of-process") || is(situation, "first"))
+	if (is(situation, "first-of-process") || is(situation, "first") || is(situation, "forked"))
 		return 16;
 	draw(16);
 	if (is(situation, "hot"))
@@ -239,6 +279,8 @@ static void *stepped_draw(void *arg)
 		if (total->forks)
 			printf("shared_at_the_end=%ld\n", step - compare(buf, size));
 	}
+	if (is_child && is(action, "fork-thread"))
+		end_thread();
 	/* The state is in order afterwards. */
 	draw(16);
 	draw(48);
@@ -251,7 +293,7 @@ static void *stepped_draw(void *arg)
 /* One draw, stepped through; returns how many steps there were. */
 static long run(void)
 {
-	if (is(situation, "first-of-process")) {
+	if (is(situation, "first-of-process") || is(situation, "forked")) {
 		pid_t pid = fork();
 		int status;
 

@@ -1,6 +1,6 @@
-"""The whole sweep: ``python -m faults`` in the tests' directory.
+"""The sweep: ``python -m faults`` in the tests' directory.
 
-Minutes. The representative part of it is tests/test_faults.py.
+Minutes; with --every-execution about an hour. The representative part is tests/test_faults.py.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import dataclass
 
 from . import cores, defects, kinds, sweep
 from .injector import FAULTS, Injector, Kind, Outcome, Sizes
@@ -38,64 +39,67 @@ def _tell(tally: sweep.Tally, name: str, started: float) -> int:
         for outcome in (Outcome.DONE, Outcome.PAGE_WRITTEN)
     }
     dropped = "/".join(f"{count:,}" for count in drops.values())
-    seconds = f"{time.monotonic() - started:.0f} s"
     _row(
         tally.kind,
         name,
         f"{tally.instructions:,}",
-        f"{tally.points:,}",
+        f"{len(tally.places):,}",
         f"{tally.runs:,}",
         dropped,
         tally.violating_runs,
-        seconds,
+        f"{time.monotonic() - started:.0f} s",
     )
     for violation in tally.violations[:10]:
         print(violation, file=sys.stderr)
     return tally.violating_runs
 
 
-def _sweep(kind: Kind, sizes: Sizes, pair_count: int, seed: int) -> int:
-    library = cores.build()
-    started = time.monotonic()
-    with Injector(library, kind, sizes) as injector:
-        count = len(injector.instructions)
-        places = sweep.executions(injector.instructions, None if count < ALL_BELOW else EXECUTIONS)
-        tally = sweep.judge(injector, list(sweep.singles(places)), sizes)
-    violating = _tell(tally, "each by itself", started)
-    started = time.monotonic()
-    with Injector(library, kind, sizes) as injector:
-        tally = sweep.judge(injector, sweep.pairs(places, pair_count, seed), sizes)
-    return violating + _tell(tally, f"pairs, seed {seed}", started)
+@dataclass(frozen=True)
+class Sweep:
+    """What all of it is done with; each part returns how many runs violated a rule."""
 
+    workers: sweep.Workers
+    sizes: Sizes
+    every_execution: bool
+    pairs: int
+    seed: int
 
-def _sweep_limits(kind: Kind, sizes: Sizes) -> int:
-    """Inject within the environment's limits, at each instruction's first and last execution."""
-    violating = 0
-    for name, value, faults in LIMITS:
+    def _places(self, kind: Kind, most: int | None) -> list[int]:
+        with Injector(cores.build(), kind, self.sizes) as injector:
+            return sweep.executions(injector.instructions, most)
+
+    def draw(self, kind: Kind) -> int:
+        """Inject every fault into a draw, one and two at a time."""
+        library = cores.build()
         started = time.monotonic()
-        environment = os.environ | {name: value}
-        with Injector(cores.build(), kind, sizes, environment) as injector:
-            places = sweep.executions(injector.instructions, 1)
-            tally = sweep.judge(injector, list(sweep.singles(places, faults)), sizes)
-        violating += _tell(tally, f"each by itself, {name}={value}", started)
-    return violating
+        places = self._places(kind, None)
+        if len(places) >= ALL_BELOW and not self.every_execution:
+            places = self._places(kind, EXECUTIONS)
+        runs = list(sweep.singles(places))
+        violating = _tell(
+            self.workers.judge(library, kind, self.sizes, runs), "each by itself", started
+        )
+        started = time.monotonic()
+        runs = sweep.pairs(self._places(kind, EXECUTIONS), self.pairs, self.seed)
+        tally = self.workers.judge(library, kind, self.sizes, runs)
+        return violating + _tell(tally, f"pairs, seed {self.seed}", started)
+
+    def limits(self, kind: Kind) -> int:
+        """Inject within each limit, at each instruction's first and last execution."""
+        violating = 0
+        for name, value, faults in LIMITS:
+            started = time.monotonic()
+            environment = os.environ | {name: value}
+            with Injector(cores.build(), kind, self.sizes, environment) as injector:
+                places = sweep.executions(injector.instructions, 1)
+            runs = list(sweep.singles(places, faults))
+            tally = self.workers.judge(cores.build(), kind, self.sizes, runs, environment)
+            violating += _tell(tally, f"each by itself, {name}={value}", started)
+        return violating
 
 
-def main() -> int:
-    """Sweep; return 1 where there was a violation or a defect was missed."""
-    parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=PAIRS, help="runs with two faults, per draw")
-    parser.add_argument("--seed", type=int, default=1, help="of the choice of pairs")
-    args = parser.parse_args()
-    sizes = kinds.sizes(cores.build())
-    print("Faults:", ", ".join(FAULTS.values()))
-    _row("draw", "faults", "instructions", "points", "runs", "drops/writes", "violations", "time")
-    _row(*["---"] * 8)
-    violating = 0
-    for kind in kinds.kinds(sizes).values():
-        violating += _sweep(kind, sizes, args.pairs, args.seed)
-    violating += _sweep_limits(kinds.kinds(sizes)["refilling"], sizes)
-    print()
+def _miss(sizes: Sizes) -> int:
+    """Return how many of the seeded defects are not caught."""
     _row("defect", "draw", "fault", "caught")
     _row(*["---"] * 4)
     missed = 0
@@ -110,6 +114,30 @@ def main() -> int:
                 fault,
                 f"in run {tally.runs}" if tally.violating_runs else "no",
             )
+    return missed
+
+
+def main() -> int:
+    """Sweep; return 1 where there was a violation or a defect was missed."""
+    parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
+    parser.add_argument(
+        "--every-execution",
+        action="store_true",
+        help="of long draws too, not only each instruction's first and last executions",
+    )
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="runs with two faults, per draw")
+    parser.add_argument("--seed", type=int, default=1, help="of the choice of pairs")
+    args = parser.parse_args()
+    sizes = kinds.sizes(cores.build())
+    print("Faults:", ", ".join(FAULTS.values()))
+    _row("draw", "faults", "instructions", "points", "runs", "drops/writes", "violations", "time")
+    _row(*["---"] * 8)
+    with sweep.Workers() as workers:
+        whole = Sweep(workers, sizes, args.every_execution, args.pairs, args.seed)
+        violating = sum(whole.draw(kind) for kind in kinds.kinds(sizes).values())
+        violating += whole.limits(kinds.kinds(sizes)["refilling"])
+    print()
+    missed = _miss(sizes)
     return int(violating > 0 or missed > 0)
 
 

@@ -21,6 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import tools
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build" / "tests" / f"faults-{os.uname().machine}"
 KERNEL = {"kernel.c", "vdso.c", "vvar.c"}
@@ -67,7 +69,16 @@ def _workspace() -> Path:
 def _commands() -> tuple[tuple[Path, tuple[str, ...]], ...]:
     """Return the source files of the shipped library, each with its compile command."""
     directory = _workspace() / "shipped"
-    run(["cmake", "-S", str(ROOT), "-B", str(directory), "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"])
+    run(
+        [
+            tools.find("cmake") or "cmake",
+            "-S",
+            str(ROOT),
+            "-B",
+            str(directory),
+            "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+        ]
+    )
     entries = json.loads((directory / "compile_commands.json").read_text())
     return tuple(
         (Path(entry["file"]), _without_files(shlex.split(entry["command"]))) for entry in entries

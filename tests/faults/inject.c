@@ -45,15 +45,17 @@
 /* A page may resist while something else refers to it. */
 #define DROP_ATTEMPTS 50
 
-/* How many single steps to prefer to stopping at a place one more time: about the same cost. */
-#define STEPS_BACK 200
+/* At a place in a loop it pays to come from close by rather than to count all its rounds. */
+#define MAX_ARRIVALS 64
 
 enum outcome { NOT_REACHED, DONE, PAGE_WRITTEN, NOTHING_THERE };
 
 struct instruction {
 	uint64_t pc;
-	uint32_t arrivals; /* how often it was come to so far, repetitions of itself apart */
-	uint32_t touched;  /* by it; bits as in struct stop */
+	uint32_t touched; /* by it; bits as in struct stop */
+	/* The cheapest way to it from the draw's first instruction, in stops: from instruction
+	 * FROM, by ARRIVALS at its place, or by a single step where that is 0. */
+	uint32_t stops, from, arrivals;
 };
 
 struct fault {
@@ -153,34 +155,96 @@ static void step_through(const void *generation)
 		errx(2, "the subject failed without any fault");
 }
 
-struct seen {
-	uint64_t pc;
-	uint32_t arrivals;
-};
+/* ---- the ways to each instruction ---- */
 
-static void count_arrivals(void)
+/* The last execution of each instruction so far, by its place: a hash table. */
+static struct {
+	uint32_t *last; /* one more than its number; 0: none */
+	size_t size;
+} executed;
+
+static uint32_t *executed_at(uint64_t pc)
 {
-	size_t size = 1;
+	size_t at = (pc * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (executed.size - 1);
 
-	while (size < 2 * instructions)
-		size *= 2;
-	struct seen *seen = calloc(size, sizeof(*seen));
-
-	if (!seen)
-		err(2, "calloc");
-	for (size_t i = 0; i < instructions; i++) {
-		size_t at = (trace[i].pc * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (size - 1);
-
-		while (seen[at].pc && seen[at].pc != trace[i].pc)
-			at = (at + 1) & (size - 1);
-		seen[at].pc = trace[i].pc;
-		/* A string instruction repeats itself: that is no arrival. */
-		if (i == 0 || trace[i - 1].pc != trace[i].pc)
-			seen[at].arrivals++;
-		trace[i].arrivals = seen[at].arrivals;
-	}
-	free(seen);
+	while (executed.last[at] && trace[executed.last[at] - 1].pc != pc)
+		at = (at + 1) & (executed.size - 1);
+	return &executed.last[at];
 }
+
+/* A string instruction repeats itself: that is no arrival. */
+static bool repeats(uint32_t i)
+{
+	return i > 0 && trace[i - 1].pc == trace[i].pc;
+}
+
+/* Of the instructions from FROM on, the one that takes the fewest stops. BEST are those, in order,
+ * that take fewer than any that follows. */
+static uint32_t fewest_stops(const uint32_t *best, size_t count, uint32_t from)
+{
+	size_t low = 0, high = count - 1;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (best[middle] >= from)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return best[low];
+}
+
+/* Shortest paths: an instruction is come to by a step from the one before it, or by its Nth
+ * execution from anywhere between the Nth and the one before that, counted back from it. */
+static void find_ways(void)
+{
+	uint32_t *previous = calloc(instructions, sizeof(*previous)); /* one more; 0: none */
+	uint32_t *nearest = calloc(instructions, sizeof(*nearest));   /* since then */
+	uint32_t *best = calloc(instructions, sizeof(*best));
+	size_t count = 0;
+
+	executed.size = 1;
+	while (executed.size < 2 * instructions)
+		executed.size *= 2;
+	executed.last = calloc(executed.size, sizeof(*executed.last));
+	if (!previous || !nearest || !best || !executed.last)
+		err(2, "calloc");
+	for (uint32_t i = 0; i < instructions; i++) {
+		struct instruction *this = &trace[i];
+		uint32_t *last = executed_at(this->pc);
+
+		previous[i] = *last;
+		*last = i + 1;
+		if (i > 0) {
+			this->from = i - 1;
+			this->stops = trace[i - 1].stops + 1;
+		}
+		if (i > 0 && !repeats(i))
+			nearest[i] = fewest_stops(best, count, previous[i]);
+		for (uint32_t n = 1, at = i; at > 0 && !repeats(i) && n <= MAX_ARRIVALS; n++) {
+			uint32_t stops = trace[nearest[at]].stops + n;
+
+			if (stops < this->stops) {
+				this->from = nearest[at];
+				this->arrivals = n;
+				this->stops = stops;
+			}
+			do
+				at = previous[at] ? previous[at] - 1 : 0;
+			while (repeats(at));
+		}
+		while (count && trace[best[count - 1]].stops >= this->stops)
+			count--;
+		best[count++] = i;
+	}
+	free(previous);
+	free(nearest);
+	free(best);
+	free(executed.last);
+}
+
+/* ---- telling it ---- */
 
 static void write_out(const void *data, size_t len)
 {
@@ -211,43 +275,26 @@ static void tell_trace(void)
 
 /* ---- coming to an instruction ---- */
 
-/* The traced instruction before or at AT from which it is reached soonest. */
-static size_t best_anchor(size_t at)
-{
-	size_t best = at;
-	uint64_t best_cost = UINT64_MAX;
-
-	for (size_t back = 0; back <= at && back <= STEPS_BACK; back++) {
-		const struct instruction *anchor = &trace[at - back];
-		uint64_t cost = anchor->arrivals + back;
-
-		if (at > back && trace[at - back - 1].pc == anchor->pc)
-			continue;
-		if (cost < best_cost) {
-			best_cost = cost;
-			best = at - back;
-		}
-	}
-	return best;
-}
-
 static struct stop go_to(pid_t pid, size_t at)
 {
-	size_t anchor = best_anchor(at);
-	uint32_t arrivals = 0;
-	struct stop stop;
+	const struct instruction *there = &trace[at];
+	struct stop stop = { 0 };
 
-	stepping_watch(pid, trace[anchor].pc, NULL, NULL);
-	do {
+	if (at == 0) {
+		stepping_watch(pid, there->pc, NULL, NULL);
 		stop = stepping_continue(pid, 0);
-		if (stop.ended || stop.breakpoint)
-			errx(2, "instruction %zu was not reached", at);
-		arrivals += stop.arrived;
-	} while (arrivals < trace[anchor].arrivals);
-	stepping_watch(pid, 0, NULL, NULL);
-	for (; anchor < at; anchor++)
-		stop = stepping_step(pid, 0);
-	if (stepping_pc(pid) != trace[at].pc)
+	} else {
+		go_to(pid, there->from);
+		stepping_watch(pid, there->arrivals ? there->pc : 0, NULL, NULL);
+		if (there->arrivals == 0)
+			stop = stepping_step(pid, 0);
+		for (uint32_t arrived = 0; arrived < there->arrivals; arrived += stop.arrived) {
+			stop = stepping_continue(pid, 0);
+			if (stop.ended || stop.breakpoint)
+				break;
+		}
+	}
+	if (stop.ended || stepping_pc(pid) != there->pc)
 		errx(2, "instruction %zu is not where it was", at);
 	return stop;
 }
@@ -510,7 +557,7 @@ int main(int argc, char **argv)
 		errx(2, "the subject failed without any fault");
 	state_page = observed->state;
 	step_through(state_page + offsetof(struct state, generation));
-	count_arrivals();
+	find_ways();
 	tell_trace();
 	for (uint32_t seed = 1; fgets(line, sizeof(line), stdin); seed++) {
 		struct result result = { .seed = seed };

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import random
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from .injector import FAULTS, Injector, Run
 from .oracle import Oracle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from .injector import Instruction, Kind, Result, Sizes
@@ -26,7 +29,7 @@ class Tally:
     kind: str
 
     instructions: int = 0  # of the draw
-    points: int = 0  # of them, that a fault was injected at
+    places: set[int] = field(default_factory=set)  # of them, that a fault was injected at
     runs: int = 0
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by fault
     violations: list[str] = field(default_factory=list)
@@ -35,12 +38,25 @@ class Tally:
     def add(self, result: Result, instruction: Instruction, found: list[str]) -> None:
         """Count one run."""
         self.runs += 1
+        self.places.add(result.run.at)
         for fault in result.faults:
             self.outcomes[fault.kind, fault.outcome.name] += 1
         if found:
             self.violating_runs += 1
             where = "outside" if instruction.offset is None else f"{instruction.offset:#x}"
             self.violations += [f"{result.run} at {where}: {text}" for text in found]
+
+    def __iadd__(self, other: Self) -> Self:
+        """Count the runs of another tally of the same draw too."""
+        if other.instructions != self.instructions:
+            message = f"{self.kind}: {self.instructions} instructions, then {other.instructions}"
+            raise RuntimeError(message)
+        self.places |= other.places
+        self.runs += other.runs
+        self.outcomes += other.outcomes
+        self.violations += other.violations
+        self.violating_runs += other.violating_runs
+        return self
 
 
 def executions(instructions: Sequence[Instruction], most: int | None) -> list[int]:
@@ -86,11 +102,73 @@ def pairs(places: Sequence[int], count: int, seed: int) -> list[Run]:
 
 def judge(injector: Injector, runs: Sequence[Run], sizes: Sizes) -> Tally:
     """Make these runs and judge them."""
-    tally = Tally(injector.kind.name, len(injector.instructions), len({run.at for run in runs}))
+    tally = Tally(injector.kind.name, len(injector.instructions))
     for result in injector.results(runs):
         found = Oracle(result, sizes, injector.last_look).violations()
         tally.add(result, injector.instructions[result.run.at], found)
     return tally
+
+
+def _start_on(processors: multiprocessing.SimpleQueue[int]) -> None:
+    os.sched_setaffinity(0, {processors.get()})
+
+
+def _judge_anew(
+    library: Path, kind: Kind, sizes: Sizes, environment: Mapping[str, str], runs: Sequence[Run]
+) -> Tally:
+    with Injector(library, kind, sizes, environment) as injector:
+        return judge(injector, runs, sizes)
+
+
+class Workers:
+    """One process for each processor: an injector stays on one (inject.c says why)."""
+
+    def __init__(self) -> None:
+        """Start none yet."""
+        context = multiprocessing.get_context("spawn")
+        processors = context.SimpleQueue()
+        self._count = len(os.sched_getaffinity(0))
+        for processor in os.sched_getaffinity(0):
+            processors.put(processor)
+        self._pool = ProcessPoolExecutor(self._count, context, _start_on, (processors,))
+
+    def judge(
+        self,
+        library: Path,
+        kind: Kind,
+        sizes: Sizes,
+        runs: Sequence[Run],
+        environment: Mapping[str, str] = os.environ,
+    ) -> Tally:
+        """Make these runs and judge them, shared out among the processors.
+
+        Args:
+            library (Path): The core under test.
+            kind (Kind): The draw.
+            sizes (Sizes): The core's constants.
+            runs (Sequence[Run]): The runs.
+            environment (Mapping[str, str]): The core's environment variables.
+
+        Returns:
+            Tally: What came of all of them.
+        """
+        shares = [runs[i :: self._count] for i in range(self._count)]
+        pending = [
+            self._pool.submit(_judge_anew, library, kind, sizes, dict(environment), share)
+            for share in shares
+        ]
+        tally, *others = [future.result() for future in pending]
+        for other in others:
+            tally += other
+        return tally
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End them."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 def caught(library: Path, kind: Kind, faults: Iterable[str], sizes: Sizes) -> Tally:
@@ -103,7 +181,7 @@ def caught(library: Path, kind: Kind, faults: Iterable[str], sizes: Sizes) -> Ta
             for at in places
             for gap in ((1, 3, 10) if len(fault) > 1 else (1,))
         ]
-        tally = Tally(kind.name, len(injector.instructions), len(places))
+        tally = Tally(kind.name, len(injector.instructions))
         for result in injector.results(runs):
             found = Oracle(result, sizes, injector.last_look).violations()
             tally.add(result, injector.instructions[result.run.at], found)

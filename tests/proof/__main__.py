@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from .check import DEFECTS, MODEL, Bounds, check, defective, missing
+from tools import missing
+
+from .check import DEFECTS, MODEL, TOOLS, Bounds, check, defective
 
 BOUNDS = Bounds(draws=3, events=5)
 
 
 def main() -> int:
     """Return 0 where all is as it should be."""
-    tool = missing()
-    if tool:
-        print(f"no {tool}: on Debian, apt-get install {tool}", file=sys.stderr)
+    if missing(*TOOLS):
+        print(f"not installed: {missing(*TOOLS)} (on Debian: make tools)", file=sys.stderr)
         return 2
     verdict = check(MODEL.read_text(), BOUNDS)
     print(f"{BOUNDS.draws} draws, {BOUNDS.events} events: {verdict.states:,} states,", end=" ")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-MODEL = Path(__file__).with_name("draw.pml")
+MODEL = Path(__file__).resolve().parents[2] / "csrc" / "draw.pml"
 TOOLS = ("spin", "cc")
 QUICK_EVENTS = 4
 
@@ -60,11 +59,6 @@ def defective(name: str) -> str:
             raise RuntimeError(message)
         text = text.replace(old, new)
     return text
-
-
-def missing() -> str | None:
-    """Return the name of a tool that this takes and that is not here."""
-    return next((tool for tool in TOOLS if not shutil.which(tool)), None)
 
 
 def check(model: str, bounds: Bounds) -> Verdict:
