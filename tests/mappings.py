@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cffi import FFI
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MADV_DONTNEED = 4
 MADV_PAGEOUT = 21
@@ -70,6 +74,21 @@ def states_mappings() -> list[Mapping]:
 def mapping_of(address: int) -> Mapping:
     """Return the mapping that an address lies in."""
     return next(mapping for mapping in mappings() if mapping.start <= address < mapping.end)
+
+
+@contextlib.contextmanager
+def on_one_processor() -> Iterator[None]:
+    """Keep the calling thread where it is.
+
+    A page that was touched on one processor waits there for being managed, and until then resists
+    being paged out from another one.
+    """
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def skip_unless_supported(advice: int) -> None:

@@ -31,6 +31,7 @@ KINDS = (
     "to the batch's end",
     "after the batch's end",
     "bulk, one chunk",
+    "bulk, one chunk and a tail",
     "bulk",
 )
 
@@ -48,7 +49,7 @@ def sizes() -> Sizes:
 def test_no_fault_shows_in_what_is_drawn(name: str) -> None:
     kind = kinds.kinds(sizes())[name]
     with Injector(cores.build(), kind, sizes()) as injector:
-        every = sweep.executions(injector.instructions, 1)
+        every = sweep.executions(injector.trace.instructions, 1)
         places = sweep.thin(every, POINTS.get(name, DEFAULT_POINTS))
         runs = [*sweep.singles(places), *sweep.pairs(every, PAIRS, seed=random.randrange(1 << 30))]
         tally = sweep.judge(injector, runs, sizes())
@@ -59,10 +60,26 @@ def test_no_fault_shows_in_what_is_drawn(name: str) -> None:
         assert tally.outcomes[fault, Outcome.DONE.name] > 0, fault
 
 
+@pytest.mark.parametrize("name", ["small, from the batch", "refilling"])
+def test_a_fork_and_a_reseed_between_the_last_two_loads(name: str) -> None:
+    """The child may have what its parent drew and then threw away: nobody else has it."""
+    kind = kinds.kinds(sizes())[name]
+    with Injector(cores.build(), kind, sizes()) as injector:
+        last = injector.trace.last_look
+        runs = [
+            Run(at, faults, gap)
+            for at in range(last - 6, len(injector.trace.instructions))
+            for faults in ("FG", "BG", "GF", "FR", "FD", "FS", "FF")
+            for gap in (1, 2, 3, 5)
+        ]
+        tally = sweep.judge(injector, runs, sizes())
+    assert tally.violations == []
+
+
 def test_the_page_is_really_dropped() -> None:
     kind = kinds.kinds(sizes())["refilling"]
     with Injector(cores.build(), kind, sizes()) as injector:
-        places = sweep.thin(sweep.executions(injector.instructions, 1), 50)
+        places = sweep.thin(sweep.executions(injector.trace.instructions, 1), 50)
         tally = sweep.judge(injector, [Run(at, "D") for at in places], sizes())
     written = tally.outcomes["D", Outcome.PAGE_WRITTEN.name]
     if written == len(places):

@@ -121,16 +121,17 @@ def test_a_core_dump_has_no_secret(name: str, tmp_path: Path) -> None:
     assert process.remains.found_in("the core dump", dump) == []
 
 
-def swapped(path: Path, canary: bytes) -> bytes:
-    """Return what the swap file holds, zeros apart, once the canary has come there."""
+def swapped(path: Path, process: residue.Stopped) -> bytes:
+    """Page a process out until its canary has come there; return what the swap file holds."""
     data = b""
-    for _ in range(20):
+    for _ in range(50):
+        process.page_out()
         with path.open("rb") as file:
             # Swapping goes past the cache of the file.
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             pages = iter(lambda: file.read(mmap.PAGESIZE), b"")
             data = b"".join(page for page in pages if any(page))
-        if canary in data:
+        if process.remains.canary in data:
             break
         time.sleep(0.05)
     return data
@@ -147,8 +148,7 @@ def test_swap_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
                 pytest.skip("this machine has swap of its own, which is not searched")
             for name in ("first use", "small, from the batch", *COMPUTING):
                 with drawn(name) as process:
-                    process.page_out()
-                    swap = swapped(path, process.remains.canary)
+                    swap = swapped(path, process)
                     assert process.remains.canary in swap
                     assert process.remains.found_in("swap", swap) == []
     except NotHere as reason:

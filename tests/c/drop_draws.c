@@ -7,6 +7,7 @@
 #include "states_mapping.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #define DRAWERS 3
@@ -26,6 +27,8 @@ static void *draws(void *arg)
 	pthread_barrier_wait(&all_have_states);
 	/* A slow machine may not have dropped much by then: longer. */
 	for (int i = 0; i < rounds || (drops < 100 && i < MOST * rounds); i++) {
+		if (i >= rounds)
+			sched_yield();
 		/* Mostly small ones: a large one would fill the records. */
 		draw(sizes[i % 50 ? i % 5 : i / 50 % 11]);
 	}

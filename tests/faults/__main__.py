@@ -66,7 +66,7 @@ class Sweep:
 
     def _places(self, kind: Kind, most: int | None) -> list[int]:
         with Injector(cores.build(), kind, self.sizes) as injector:
-            return sweep.executions(injector.instructions, most)
+            return sweep.executions(injector.trace.instructions, most)
 
     def draw(self, kind: Kind) -> int:
         """Inject every fault into a draw, one and two at a time."""
@@ -91,7 +91,7 @@ class Sweep:
             started = time.monotonic()
             environment = os.environ | {name: value}
             with Injector(cores.build(), kind, self.sizes, environment) as injector:
-                places = sweep.executions(injector.instructions, 1)
+                places = sweep.executions(injector.trace.instructions, 1)
             runs = list(sweep.singles(places, faults))
             tally = self.workers.judge(cores.build(), kind, self.sizes, runs, environment)
             violating += _tell(tally, f"each by itself, {name}={value}", started)

@@ -154,6 +154,78 @@ SEEDED = (
         ),
     ),
     _seeded(
+        "middle of served bytes not erased",
+        "middling, from the batch",
+        "-",
+        (
+            DRAW,
+            "\t\tchacha20()->take(buf, from, len);",
+            (
+                "\t{\n\t\tmemcpy(buf, from, len);\n\t\twipe(from, 64);\n"
+                "\t\twipe(from + len - 64, 64);\n\t}"
+            ),
+        ),
+    ),
+    _seeded(
+        "state not put back after a void draw",
+        "small, from the batch",
+        "D F G R",
+        (
+            DRAW,
+            "\tstate_check_in(state);\n\treturn likely",
+            "\tif (drawn)\n\t\tstate_check_in(state);\n\treturn likely",
+        ),
+    ),
+    _seeded(
+        "handler served from the interrupted draw's vDSO state",
+        "small, from the batch",
+        "S B",
+        (
+            DRAW,
+            "\tcount(&counters()->fallbacks);",
+            (
+                "\tif (!state && self.slot && len <= 64 &&\n"
+                "\t    kernel_vdso_getrandom(buf, len, self.slot->state->opaque) == (ssize_t)len)\n"
+                "\t\treturn true;\n\tcount(&counters()->fallbacks);"
+            ),
+        ),
+    ),
+    _seeded(
+        "first key from the vDSO",
+        "first use",
+        "-",
+        (
+            DRAW,
+            "\tssize_t got = getrandom_counted(state->key, CHACHA20_KEY_BYTES, flags);",
+            (
+                "\t(void)flags;\n"
+                "\tssize_t got =\n"
+                "\t\tkernel_vdso_getrandom(state->key, CHACHA20_KEY_BYTES, state->opaque);"
+            ),
+        ),
+    ),
+    _seeded(
+        "no look after a bulk key",
+        "bulk, one chunk",
+        "- F G R D",
+        (DRAW, "if (served && current(state))", "if (served)"),
+        (DRAW, " || !current(state))\n\t\t\treturn false;", ")\n\t\t\treturn false;"),
+    ),
+    _seeded(
+        "children stop watching",
+        "small, from the batch",
+        "F B",
+        ("csrc/states.c", '#include "memory.h"', '#include "memory.h"\n#include "watch.h"'),
+        (
+            "csrc/states.c",
+            "\t\tmine->owner = epoch;\n",
+            (
+                "\t\tmine->owner = epoch;\n\t\tstatic const _Atomic uint64_t never;\n"
+                "\t\twatch.kernel = &never;\n"
+            ),
+        ),
+    ),
+    _seeded(
         "secret of a bulk key not erased",
         "bulk, one chunk",
         "-",

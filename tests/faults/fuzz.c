@@ -171,7 +171,8 @@ static bool serve(struct model *model, uint8_t *out, size_t len, struct answers 
 	return true;
 }
 
-static void reseed(struct model *model, struct answers *answers)
+/* 0, or the errno that the draw must fail with: the kernel's generator is not ready. */
+static int reseed(struct model *model, struct answers *answers)
 {
 	uint64_t n;
 	const struct script_entry *entry;
@@ -186,6 +187,7 @@ static void reseed(struct model *model, struct answers *answers)
 	model->valid = entry->answer == 32;
 	for (int i = 0; i < 32; i++)
 		model->key[i] = script_byte(script()->seed, n, (uint64_t)i);
+	return entry->answer == -EINTR || entry->answer == -EAGAIN ? (int)-entry->answer : 0;
 }
 
 /* 0, or what errno must be. */
@@ -219,7 +221,7 @@ static int model_draw(struct model *model, uint8_t *out, size_t len, unsigned in
 	else if (len > 0) {
 		for (int attempt = 0; attempt < 2 && !drawn; attempt++) {
 			if (!model->valid)
-				reseed(model, &answers);
+				error = reseed(model, &answers);
 			if (!model->valid)
 				break;
 			drawn = serve(model, out, len, &answers);
@@ -230,7 +232,9 @@ static int model_draw(struct model *model, uint8_t *out, size_t len, unsigned in
 				drawn = false;
 			}
 		}
-		if (!drawn)
+		if (error)
+			memset(out, 0, len);
+		else if (!drawn)
 			error = from_kernel(out, len, &answers);
 	}
 	CHECK(answers.next == answers.end);

@@ -8,8 +8,9 @@
  *
  *     AT FAULT [GAP FAULT]
  *
- * with one fault before instruction AT, and perhaps a second one GAP instructions later, wherever
- * that is. What happened follows on standard output; tests/faults/injector.py reads it.
+ * with one fault before instruction AT, and perhaps a second one GAP instructions later, in the
+ * same draw or in a handler that interrupts it. What happened follows on standard output;
+ * tests/faults/injector.py reads it.
  */
 #define _GNU_SOURCE
 #include "stepping.h"
@@ -19,7 +20,6 @@
 
 #include <dlfcn.h>
 #include <err.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -70,7 +70,6 @@ struct result {
 	uint32_t seed, faults;
 	int32_t status;
 	uint32_t records, log;
-	uint32_t drop_attempts;
 	uint64_t first_keys, failures, used;
 	struct fault fault[MAX_FAULTS];
 };
@@ -102,7 +101,9 @@ static pid_t start(uint64_t seed)
 	script->calls = script->getrandom_calls = 0;
 	core.reseed_kernel(FIRST_GENERATION);
 	observed->first_keys = observed->failures = observed->used = 0;
-	observed->records = 0;
+	observed->records = observed->ready = 0;
+	observed->processes = 1;
+	observed->last = 0;
 	fflush(NULL);
 	pid_t tracer = getpid(), pid = fork();
 
@@ -315,7 +316,7 @@ static bool page_is_zero(pid_t pid, bool *there)
 	return *there && page[0] == 0 && memcmp(page, page + 1, page_bytes - 1) == 0;
 }
 
-static uint32_t drop(pid_t pid, uint32_t *attempts)
+static uint32_t drop(pid_t pid)
 {
 	static const unsigned char zeros[MAX_PAGE_BYTES];
 	struct iovec remote = { (void *)state_page, page_bytes };
@@ -328,7 +329,6 @@ static uint32_t drop(pid_t pid, uint32_t *attempts)
 	if (!there)
 		outcome = NOTHING_THERE;
 	for (int i = 0; outcome == PAGE_WRITTEN && i < DROP_ATTEMPTS; i++) {
-		(*attempts)++;
 		syscall(SYS_process_madvise, pidfd, &remote, 1UL, MADV_PAGEOUT, 0U);
 		if (page_is_zero(pid, &there))
 			outcome = DONE;
@@ -351,13 +351,13 @@ static uint32_t request_reseed(pid_t pid)
 }
 
 /* Returns the signal that is to be delivered, or 0 where the fault is done. */
-static int inject(pid_t pid, struct fault *fault, uint32_t *drop_attempts)
+static int inject(pid_t pid, struct fault *fault)
 {
 	fault->calls = core.script()->calls;
 	fault->outcome = DONE;
 	switch (fault->kind) {
 	case 'D':
-		fault->outcome = drop(pid, drop_attempts);
+		fault->outcome = drop(pid);
 		return 0;
 	case 'G':
 		core.reseed_kernel(core.script()->generation + 1);
@@ -411,12 +411,14 @@ static void run(struct result *result, size_t at, const char *kinds, long gap)
 	stepping_watch(pid, 0, generation, &core.script()->vvar[0][80]);
 	for (; kinds[result->faults] && !stop.ended && !stop.breakpoint; result->faults++) {
 		if (result->faults > 0) {
-			bool forks = strchr("FB", kinds[0]);
+			bool forks = strchr("FB", kinds[0]), entering = false;
 
 			/* A fork counts once it has happened; the handler needs a while. Nor is
-			 * the subject itself, which writes down what it drew, to be interrupted. */
-			while ((gap > 0 || !peek(pid, &in_core)) && !stop.ended &&
+			 * the subject itself, which writes down what it drew, to be interrupted;
+			 * and at the first instruction of a handler ptrace delivers no signal. */
+			while ((gap > 0 || entering || !peek(pid, &in_core)) && !stop.ended &&
 			       !stop.breakpoint) {
+				entering = signal != 0;
 				stop = stepping_step(pid, signal);
 				signal = 0;
 				note_touched(pid, result, stop);
@@ -426,7 +428,7 @@ static void run(struct result *result, size_t at, const char *kinds, long gap)
 				break;
 		}
 		result->fault[result->faults].kind = (uint32_t)kinds[result->faults];
-		signal = inject(pid, &result->fault[result->faults], &result->drop_attempts);
+		signal = inject(pid, &result->fault[result->faults]);
 	}
 	while (!stop.ended && !stop.breakpoint) {
 		stop = stepping_continue(pid, signal);
@@ -479,21 +481,6 @@ static void tell(struct result *result)
 
 /* ---- arguments ---- */
 
-/* Injector and subject take turns: one processor is enough, and faster. Above all, a page that the
- * subject has just touched waits in a list of that processor's for being managed, which only
- * madvise() on the same one empties; until then the page resists. */
-static void stay_on_one_processor(void)
-{
-	int cpu = sched_getcpu();
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	if (cpu >= 0) {
-		CPU_SET(cpu, &one);
-		sched_setaffinity(0, sizeof(one), &one);
-	}
-}
-
 static void *symbol(void *library, const char *name)
 {
 	void *address = dlsym(library, name);
@@ -544,7 +531,7 @@ int main(int argc, char **argv)
 	parse_sizes(argv[3], plan.following, 2);
 	if (argc == 5)
 		parse_sizes(argv[4], plan.preparation, MAX_PREPARATIONS);
-	stay_on_one_processor();
+	stepping_stay_on_one_processor();
 	page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	observed = mmap(NULL, sizeof(*observed), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			-1, 0);

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Self
 
 from . import cores
@@ -27,6 +28,9 @@ FAULTS = {
     "R": "reseed() by another thread",
 }
 FORKING = "FB"
+MAX_FAULTS = 2  # in one run
+
+GETRANDOM = 1  # what answered: the system call, not the vDSO; as in scripted_kernel.h
 
 
 NOT_HERE = 77  # exit status
@@ -52,6 +56,7 @@ class Role(IntEnum):
     SUBJECT = 1
     NESTED = 2
     FOLLOWING = 3
+    LAST = 4  # after one more reseed of the kernel
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,25 @@ class Instruction:
     pc: int
     touches_generation: bool
     touches_word: bool
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The draw without any fault."""
+
+    instructions: tuple[Instruction, ...]
+
+    @cached_property
+    def last_look(self) -> int:
+        """At which instruction the generation is looked at last; behind them if never."""
+        looks = (i for i, one in enumerate(self.instructions) if one.touches_generation)
+        return max(looks, default=len(self.instructions))
+
+    @cached_property
+    def last_look_at_word(self) -> int | None:
+        """At which instruction the watched word is; None where there is none."""
+        looks = (i for i, one in enumerate(self.instructions) if one.touches_word)
+        return max(looks, default=None)
 
 
 @dataclass(frozen=True)
@@ -146,7 +170,6 @@ class Result:
     run: Run
     seed: int
     status: int
-    drop_attempts: int
     first_keys: int
     failures: int
     faults: tuple[Fault, ...]
@@ -157,11 +180,10 @@ class Result:
 
 _SIZES = struct.Struct("<7Q")
 _INSTRUCTION = struct.Struct("<3Q")
-_RESULT = struct.Struct("<IIiIIIQQQ")
+_RESULT = struct.Struct("<IIiIIxxxxQQQ")
 _FAULT = struct.Struct("<IIQQQ")
 _RECORD = struct.Struct("<iiIIIiqQQQQ")
 _ANSWER = struct.Struct("<IiqQ")
-_MAX_FAULTS = 2
 _NOWHERE = (1 << 64) - 1
 
 
@@ -229,13 +251,14 @@ class Injector:
     def _read_trace(self) -> None:
         *constants, count = _SIZES.unpack(_read(self._output, _SIZES.size))
         self.sizes = Sizes(*constants)
-        self.instructions = tuple(
-            Instruction(None if offset == _NOWHERE else offset, pc, bool(bits & 2), bool(bits & 4))
-            for offset, pc, bits in _rows(self._output, _INSTRUCTION, count)
+        self.trace = Trace(
+            tuple(
+                Instruction(
+                    None if offset == _NOWHERE else offset, pc, bool(bits & 2), bool(bits & 4)
+                )
+                for offset, pc, bits in _rows(self._output, _INSTRUCTION, count)
+            )
         )
-        # At which of them the generation is looked at for the last time; behind them if never.
-        looks = (i for i, one in enumerate(self.instructions) if one.touches_generation)
-        self.last_look = max(looks, default=count)
 
     def close(self) -> None:
         """End it."""
@@ -273,8 +296,8 @@ class Injector:
     def _result(self, run: Run) -> Result:
         out = self._output
         header = _RESULT.unpack(_read(out, _RESULT.size))
-        seed, fault_count, status, records, entries, attempts, first_keys, failures, used = header
-        faults = _rows(out, _FAULT, _MAX_FAULTS)[:fault_count]
+        seed, fault_count, status, records, entries, first_keys, failures, used = header
+        faults = _rows(out, _FAULT, MAX_FAULTS)[:fault_count]
         draws = _rows(out, _RECORD, records)
         log = tuple(self._answer() for _ in range(entries))
         arena = _read(out, used) if used else b""
@@ -282,7 +305,6 @@ class Injector:
             run,
             seed,
             status,
-            attempts,
             first_keys,
             failures,
             tuple(Fault(chr(kind), Outcome(outcome), *rest) for kind, outcome, *rest in faults),

@@ -3,39 +3,50 @@
 The rules, each stated once:
 
 1. A draw returns all its bytes, and they are those of the protocol (state.h, draw.c) under a key
-   that the kernel gave this very process in full: either the state as this process left it, or a
-   key fetched during the draw; together with every later answer of the draw, in order. Otherwise
-   they are the kernel's own answer.
+   that getrandom(2) gave this very process in full: either the state as this process left it, or
+   a key fetched during the draw; together with every later answer of the draw, in order.
+   Otherwise they are one answer of getrandom(2).
 2. No two draws and no two processes share 16 bytes, and no 16 zero bytes appear.
-3. After the kernel reseeded, or reseed() was called, a key from before it is not used.
+3. After the kernel reseeded, or reseed() was called, a key from before it is not used. (What a
+   child does is not stepped through: there, rule 6 alone says so.)
 4. A thread fetches one first key, not two: it has one state.
 5. When a draw has returned, the state holds neither bytes that were served nor keys that were used.
+6. Every process finishes the draw and makes more, from its state and not from the kernel; and when
+   the kernel reseeds once more, the next one has a key from after that.
 
 A draw takes effect at one point in time: when it looks at the generation for the last time, or when
 the kernel answers for the last time if that is later. Whatever happens in the few instructions from
 there to its return happens, as far as anybody can tell, after the draw: a fork there gives parent
 and child the same bytes, as a fork after the return would. The injector sees, by watching the
-generation word, whether a draw looked at it after a fault, so that this window is allowed exactly.
+generation word, whether a draw looked at it after a fault, so that this window is allowed exactly;
+and that a draw does look again so late is checked too (late_looks()), lest a core that never looks
+were allowed everything.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
-from .injector import FORKING, Outcome, Role
+from .injector import FORKING, GETRANDOM, MAX_FAULTS, Outcome, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .injector import Answer, Draw, Fault, Result, Sizes
+    from .injector import Answer, Draw, Fault, Result, Sizes, Trace
 
 KEY_BYTES = 32
 WINDOW = 16
+# From its last look at the generation, and at the watched word, a draw has so many instructions to
+# go: no more, in any of them.
+RETURNING = 40
+# At either end of a long output, so many bytes may have come from the batch.
+ENDS = 1024
 # Every window of shorter outputs is looked at; of longer ones every sixteenth, beyond the rule
 # that each keystream is handed out once.
 EVERY_WINDOW_BELOW = 1024
@@ -116,18 +127,18 @@ def _next(answers: Iterator[Answer]) -> Answer:
 class Oracle:
     """The judge of one run."""
 
-    def __init__(self, result: Result, sizes: Sizes, last_look: int) -> None:
+    def __init__(self, result: Result, sizes: Sizes, trace: Trace) -> None:
         """Prepare to judge.
 
         Args:
             result (Result): What the run has shown.
             sizes (Sizes): The core's constants.
-            last_look (int): At which instruction the draw, without any fault, looks at the
-                generation for the last time.
+            trace (Trace): The draw without any fault.
         """
         self._result = result
         self._sizes = sizes
-        self._last_look = last_look
+        self._trace = trace
+        self._first_use = Role.PREPARATION not in {draw.role for draw in result.draws}
         self._traced = next((draw.pid for draw in result.draws if not draw.fork), 0)
         self._same: dict[int, int] = {}  # draws of children that were over before the fork
         self._before: dict[
@@ -148,8 +159,13 @@ class Oracle:
         ]
         if result.first_keys > 1:
             found.append("a thread has claimed two states")
-        if Role.FOLLOWING not in {draw.role for draw in result.draws}:
-            found.append("the state was not used any more")
+        for process in range(1 + len(self._done(FORKING))):
+            roles = Counter(draw.role for draw in result.draws if draw.fork == process)
+            found += [
+                f"{_process(process)} made {roles[role]} of its {count} {role.name.lower()} draws"
+                for role, count in ((Role.SUBJECT, 1), (Role.FOLLOWING, 2), (Role.LAST, 1))
+                if roles[role] != count
+            ]
         for pid in dict.fromkeys([self._traced, *(draw.pid for draw in result.draws)]):
             found += self._judge_process(pid)
         return found + self._repetitions() + self._left_in_state()
@@ -162,7 +178,8 @@ class Oracle:
         mine = [draw for draw in self._result.draws if draw.pid == pid]
         while mine:
             # A nested draw returns before the one that it interrupted.
-            count = next(i for i, draw in enumerate(mine) if draw.role != Role.NESTED) + 1
+            others = (i for i, draw in enumerate(mine) if draw.role != Role.NESTED)
+            count = next(others, len(mine) - 1) + 1
             group, mine = mine[:count], mine[count:]
             if pid == self._traced:
                 self._before.update((draw.serial, states) for draw in group)
@@ -179,20 +196,22 @@ class Oracle:
         for start in before:
             for order in itertools.permutations(group):
                 state = start
+                used: dict[bytes, Draw] = {}
                 for draw in order:
                     explanation = self._explain(draw, state)
                     if explanation is None:
                         break
-                    self._used_keys.update(dict.fromkeys(explanation.used_keys, draw))
+                    used |= dict.fromkeys(explanation.used_keys, draw)
                     state = explanation.state or state
                 else:
+                    self._used_keys |= used
                     if state not in after:
                         after.append(state)
         return after
 
     def _explain(self, draw: Draw, state: State | None) -> Explanation | None:
         for explanation in self._possible(self._answers(draw), draw.length, state):
-            if explanation.data == draw.data and not self._stale(draw, explanation):
+            if explanation.data == draw.data and self._is_legal(draw, explanation):
                 return explanation
         if self._was_over_at_fork(draw):
             return Explanation(draw.data, None)
@@ -225,17 +244,16 @@ class Oracle:
     ) -> Iterator[Explanation]:
         starts = [(state, 0)] if state else []
         for i, (n, answer) in enumerate(answers):
-            if answer.got == KEY_BYTES:
+            if answer.source == GETRANDOM and answer.got == KEY_BYTES:
                 starts.append((State(answer.data, n), i + 1))
         for start, used in starts:
             fresh = [answer for _, answer in answers[used:]]
             with contextlib.suppress(_OtherAnswersError):
                 yield serve(start, length, fresh, self._sizes)
-        data = b""
-        for _, answer in reversed(answers):
-            if len(data) < length:
-                data = answer.data + data
-        yield Explanation(data, None)
+        if answers:
+            _, last = answers[-1]
+            if last.source == GETRANDOM and last.got == last.asked == length:
+                yield Explanation(last.data, None)
 
     # ---- faults ----
 
@@ -246,21 +264,35 @@ class Oracle:
             if fault.kind in kinds and fault.outcome == Outcome.DONE
         ]
 
-    def _stale(self, draw: Draw, explanation: Explanation) -> bool:
-        """Return whether a key from before a reseed was used after it."""
-        if not explanation.state or draw.role == Role.PREPARATION:
-            return False
-        # A child's page is another one, and what it does is not stepped through.
-        if draw.fork:
-            return False
-        for i, fault in enumerate(self._done("GR")):
+    def _is_legal(self, draw: Draw, explanation: Explanation) -> bool:
+        """Return whether a draw may have come about so, the bytes apart."""
+        if not explanation.state:
+            # Nothing interrupts the later ones any more.
+            return draw.role not in {Role.FOLLOWING, Role.LAST}
+        reseed = explanation.state.reseed
+        if draw.role == Role.LAST and self._is_watching():
+            return reseed >= draw.calls_before
+        return draw.fork > 0 or all(reseed >= calls for calls in self._reseeds_noticed(draw))
+
+    def _is_watching(self) -> bool:
+        """Return whether every process must have found the watched word by now."""
+        # Two faults can prevent that, each amidst a search.
+        found = not self._first_use or len(self._result.faults) < MAX_FAULTS
+        return found and self._trace.last_look_at_word is not None
+
+    def _reseeds_noticed(self, draw: Draw) -> Iterator[int]:
+        """Yield the calls of the kernel before each reseed that a draw must have noticed."""
+        if draw.role == Role.PREPARATION:
+            return
+        by_kernel = 0
+        for fault in self._done("GR"):
             touched = fault.word_touched if fault.kind == "G" else fault.generation_touched
             # A reseed amidst the first search for the watched word prevents its being found: the
             # next one may go unnoticed.
-            noticed = touched >> draw.serial & 1 or (draw.role == Role.FOLLOWING and i == 0)
-            if noticed and explanation.state.reseed < fault.calls:
-                return True
-        return False
+            blind = self._first_use and fault.kind == "G" and by_kernel > 0
+            by_kernel += fault.kind == "G"
+            if touched >> draw.serial & 1 or (draw.role == Role.FOLLOWING and not blind):
+                yield fault.calls
 
     def _fork(self, draw: Draw) -> Fault:
         """Return the fork that the process came from in which a draw returned."""
@@ -271,24 +303,30 @@ class Oracle:
         if draw.began == draw.pid:
             return False
         fork = self._fork(draw)
-        parents = next(
+        same = (
             other
             for other in self._result.draws
             if other.pid == draw.began and other.serial == draw.serial
         )
+        parents = next(same, None)
+        if parents is None:
+            return False
         answers = self._answers(parents)
         if fork is self._result.faults[0] and draw.role == Role.SUBJECT:
             # Up to here it went as without any fault.
-            over = self._result.run.at > self._last_look
+            over = self._result.run.at > self._trace.last_look
         else:
             looked_later = fork.generation_touched >> draw.serial & 1
             over = not looked_later and not any(n >= fork.calls for n, _ in answers)
         if over and parents.data == draw.data:
             self._same[id(draw)] = id(parents)
             return True
-        # A second fault has made the parent draw anew: what it had is the child's alone.
+        # The kernel reseeded next, before the parent compared what it had looked at: it drew anew,
+        # and what it had before is the child's alone.
+        later = self._result.faults[self._result.faults.index(fork) + 1 :]
+        redone = any(fault.kind == "G" for fault in later)
         answers = [(n, answer) for n, answer in answers if n < fork.calls]
-        return over and any(
+        return (over and redone) and any(
             explanation.data == draw.data
             for state in self._before[draw.serial]
             for explanation in self._possible(answers, draw.length, state)
@@ -324,19 +362,36 @@ class Oracle:
         before = [
             draw
             for draw in self._result.draws
-            if draw.role != Role.FOLLOWING and draw.pid == draw.began and not draw.fork
+            if draw.role not in {Role.FOLLOWING, Role.LAST}
+            and draw.pid == draw.began
+            and not draw.fork
         ]
         for draw in before:
-            # The last bytes are those that an overlapping erasure might miss, or the first.
-            ends = draw.data[:WINDOW], draw.data[-WINDOW:]
-            if any(end in left for end in ends):
+            places = [*range(0, draw.length - WINDOW + 1, WINDOW), draw.length - WINDOW]
+            places = [at for at in places if at < ENDS or at >= draw.length - ENDS]
+            if any(draw.data[at : at + WINDOW] in left for at in places):
                 found.append(f"{_name(draw)} was served from bytes that are still in the state")
+        serials = {draw.serial for draw in before}
         for key, draw in self._used_keys.items():
-            if draw in before and key in left:
+            if not draw.fork and draw.serial in serials and key in left:
                 found.append(f"a key that {_name(draw)} used is still in the state")
         return found
 
 
+def _process(fork: int) -> str:
+    return f"child {fork}" if fork else "the parent"
+
+
 def _name(draw: Draw) -> str:
-    process = f"child {draw.fork}" if draw.fork else "the parent"
-    return f"{draw.role.name.lower()} draw {draw.serial} of {draw.length} bytes in {process}"
+    role = draw.role.name.lower()
+    return f"{role} draw {draw.serial} of {draw.length} bytes in {_process(draw.fork)}"
+
+
+def late_looks(trace: Trace) -> list[str]:
+    """Return which of its last looks a draw takes too early."""
+    last = {"the generation": trace.last_look, "the watched word": trace.last_look_at_word}
+    return [
+        f"after its last look at {name} a draw goes on for {len(trace.instructions) - 1 - at} more"
+        for name, at in last.items()
+        if at is not None and not 0 <= len(trace.instructions) - 1 - at <= RETURNING
+    ]

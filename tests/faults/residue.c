@@ -6,8 +6,8 @@
  * LIBRARY is the core over the real kernel. Told on standard output are items, each a letter, its
  * name's and its data's length, name and data; tests/faults/residue.py reads them. Then a line on
  * standard input says how the process ends: `exit`, `abort` (with a core dump, the caller's buffer
- * erased), or `pageout` (all its memory is paged out first, the buffer erased; an empty item says
- * that this is done, and another line ends it).
+ * erased); before that, `pageout` (all its memory is paged out, the buffer erased; an empty item
+ * says that this is done) may be said as often as it takes.
  */
 #define _GNU_SOURCE
 #include "stepping.h"
@@ -286,7 +286,7 @@ static void run(void)
 	if (!fgets(line, sizeof(line), stdin))
 		line[0] = 0;
 	erase_memory(pid, buffer, BUFFER_BYTES);
-	if (strcmp(line, "pageout\n") == 0) {
+	while (strcmp(line, "pageout\n") == 0) {
 		visit_mappings(pid, page_out);
 		tell('E', "", "", 0);
 		fflush(stdout);
@@ -327,6 +327,7 @@ int main(int argc, char **argv)
 	map(PAGE, MAP_SHARED);
 	buffer = map(BUFFER_BYTES, MAP_PRIVATE);
 	map(PAGE, MAP_SHARED);
+	stepping_stay_on_one_processor();
 	find_state();
 	run();
 	return 0;

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "stepping.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -19,8 +20,17 @@
 #define ACCESS_8(i) (UINT64_C(0xb) << (16 + 4 * (i)))
 #define EXECUTION(i) (UINT64_C(0) << (16 + 4 * (i)))
 
-/* In debug register 6. */
-#define SINGLE_STEP (UINT64_C(1) << 14)
+void stepping_stay_on_one_processor(void)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	if (cpu >= 0) {
+		CPU_SET(cpu, &one);
+		sched_setaffinity(0, sizeof(one), &one);
+	}
+}
 
 void stepping_accept(pid_t tracer)
 {
@@ -63,7 +73,6 @@ static struct stop wait_for(pid_t pid, int request, int signal)
 	ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(6), NULL);
 	stop.breakpoint = info.si_code == SI_KERNEL;
 	stop.arrived = why & 1;
-	stop.stepped = why & SINGLE_STEP || request == PTRACE_SINGLESTEP;
 	stop.touched = (uint32_t)why & (1u << WATCHED_GENERATION | 1u << WATCHED_WORD);
 	return stop;
 }

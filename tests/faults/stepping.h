@@ -12,13 +12,17 @@
 enum watched { WATCHED_GENERATION = 1, WATCHED_WORD = 2 };
 
 struct stop {
-	bool ended;      /* by itself or by a signal; STATUS is wait(2)'s */
-	bool breakpoint; /* it executed a breakpoint instruction */
-	bool arrived;    /* it is at the place of debug register 0 */
-	bool stepped;
+	bool ended;       /* by itself or by a signal; STATUS is wait(2)'s */
+	bool breakpoint;  /* it executed a breakpoint instruction */
+	bool arrived;     /* it is at the place of debug register 0 */
 	uint32_t touched; /* bit W: the word in debug register W was read or written */
 	int status;
 };
+
+/* Tracer and traced take turns: one processor is enough, and faster. Above all, a page that the
+ * traced process has just touched waits in a list of that processor's for being managed, which only
+ * madvise() on the same one empties; until then the page resists being paged out. */
+void stepping_stay_on_one_processor(void);
 
 /* In a child of TRACER, before anything that is to be traced. It does not outlive its tracer. */
 void stepping_accept(pid_t tracer);

@@ -2,6 +2,7 @@
 #include "subject.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -9,7 +10,7 @@
 #include <unistd.h>
 
 #define MAX_DEPTH 4
-#define SECONDS 20
+#define SECONDS 120
 
 volatile uint32_t draw_at_work, forks_done, in_core;
 
@@ -71,6 +72,8 @@ static void handle(int signal)
 	in_core = 0;
 	if (signal == SIGNAL_FORK || signal == SIGNAL_FORK_DRAW) {
 		uint32_t this_fork = ++forks;
+
+		observed->processes++;
 		/* Raw where nothing but the kernel shall know of it. */
 		pid_t pid = signal == SIGNAL_FORK
 				    ? (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0L)
@@ -79,6 +82,7 @@ static void handle(int signal)
 		forks_done++;
 		if (pid < 0) {
 			observed->failures++;
+			observed->processes--;
 		} else if (pid == 0) {
 			fork_of_mine = this_fork;
 			alarm(SECONDS);
@@ -108,6 +112,23 @@ static void remember_first_keys(void)
 		;
 }
 
+/* The kernel reseeds for every process by itself, when all that is judged otherwise is over. */
+static void draw_last(void)
+{
+	uint32_t nobody = 0;
+
+	observed->ready++;
+	while (observed->ready < observed->processes)
+		sched_yield();
+	while (!atomic_compare_exchange_weak(&observed->last, &nobody, 1)) {
+		nobody = 0;
+		sched_yield();
+	}
+	core->reseed_kernel(core->script()->generation + 1);
+	draw(LAST, LAST_BYTES);
+	observed->last = 0;
+}
+
 _Noreturn void subject_run(const struct core *the_core, const struct plan *plan,
 			   struct observed *the_observed)
 {
@@ -126,6 +147,7 @@ _Noreturn void subject_run(const struct core *the_core, const struct plan *plan,
 	draw(SUBJECT, plan->len);
 	for (int i = 0; i < 2; i++)
 		draw(FOLLOWING, plan->following[i]);
+	draw_last();
 	if (fork_of_mine == 0)
 		observed->state = core->state();
 	remember_first_keys();

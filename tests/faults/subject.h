@@ -18,14 +18,15 @@
 #define MAX_RECORDS 32
 #define MAX_BYTES (512 * 1024) /* of one draw */
 #define ARENA_BYTES (8 * 1024 * 1024)
-#define NESTED_BYTES 32
+#define NESTED_BYTES 40 /* not a key's 32: the two must not be taken for each other */
+#define LAST_BYTES 24
 
 /* The signals that the injector sends. */
 #define SIGNAL_DRAW SIGUSR1       /* the handler draws */
 #define SIGNAL_FORK SIGUSR2       /* the handler forks; both then finish what it interrupted */
 #define SIGNAL_FORK_DRAW SIGWINCH /* the handler forks and both draw in it */
 
-enum role { PREPARATION, SUBJECT, NESTED, FOLLOWING };
+enum role { PREPARATION, SUBJECT, NESTED, FOLLOWING, LAST };
 
 /* One draw, written when it has returned. */
 struct record {
@@ -47,6 +48,10 @@ struct observed {
 		first_keys; /* the most keys that any one process fetched as a thread's first */
 	_Atomic uint64_t failures; /* descendants that did not end well */
 	_Atomic uint64_t used;     /* of the arena */
+	/* How many processes there are, and how many have no more than their last draws before
+	 * them. */
+	_Atomic uint32_t processes, ready;
+	_Atomic uint32_t last; /* is making its last draw */
 	_Atomic uint32_t records;
 	struct record record[MAX_RECORDS];
 	uint8_t arena[ARENA_BYTES];
@@ -74,8 +79,9 @@ extern volatile uint32_t draw_at_work;
 /* How many forks have returned, and whether it is the core that is at work just now. */
 extern volatile uint32_t forks_done, in_core;
 
-/* Makes the draws of PLAN and exits: 0, or 1 where a descendant failed. Before and after the draw
- * that is meant it executes a breakpoint instruction. */
+/* Makes the draws of PLAN, another one after a reseed of the kernel, and exits: 0, or 1 where a
+ * descendant failed. Before and after the draw that is meant it executes a breakpoint instruction.
+ */
 _Noreturn void subject_run(const struct core *core, const struct plan *plan,
 			   struct observed *observed);
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from .injector import FAULTS, Injector, Run
-from .oracle import Oracle
+from .oracle import Oracle, late_looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -100,12 +100,23 @@ def pairs(places: Sequence[int], count: int, seed: int) -> list[Run]:
     ]
 
 
+def _begin(injector: Injector) -> Tally:
+    """Judge what the draw without any fault has shown already."""
+    late = late_looks(injector.trace)
+    return Tally(
+        injector.kind.name,
+        len(injector.trace.instructions),
+        violations=late,
+        violating_runs=len(late),
+    )
+
+
 def judge(injector: Injector, runs: Sequence[Run], sizes: Sizes) -> Tally:
     """Make these runs and judge them."""
-    tally = Tally(injector.kind.name, len(injector.instructions))
+    tally = _begin(injector)
     for result in injector.results(runs):
-        found = Oracle(result, sizes, injector.last_look).violations()
-        tally.add(result, injector.instructions[result.run.at], found)
+        found = Oracle(result, sizes, injector.trace).violations()
+        tally.add(result, injector.trace.instructions[result.run.at], found)
     return tally
 
 
@@ -174,17 +185,17 @@ class Workers:
 def caught(library: Path, kind: Kind, faults: Iterable[str], sizes: Sizes) -> Tally:
     """Look for violations until there is one, at each instruction's first and last execution."""
     with Injector(library, kind, sizes) as injector:
-        places = executions(injector.instructions, 1)
+        places = executions(injector.trace.instructions, 1)
         runs = [
             Run(at, fault, gap)
             for fault in faults
             for at in places
             for gap in ((1, 3, 10) if len(fault) > 1 else (1,))
         ]
-        tally = Tally(kind.name, len(injector.instructions))
+        tally = _begin(injector)
         for result in injector.results(runs):
-            found = Oracle(result, sizes, injector.last_look).violations()
-            tally.add(result, injector.instructions[result.run.at], found)
+            found = Oracle(result, sizes, injector.trace).violations()
+            tally.add(result, injector.trace.instructions[result.run.at], found)
             if found:
                 break
     return tally
