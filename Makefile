@@ -4,13 +4,20 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: bench test lint docs format clean
+.PHONY: bench test tools lint docs format clean
 
 bench: $(VENV)/installed-bench
 	$(BIN)/vgetrandom bench --quick $(ARGS)
 
 test: $(VENV)/installed-test
 	$(BIN)/pytest $(ARGS)
+
+# What tests skip without: Debian's packages, as root. None of it is needed to install or to use.
+TOOLS = clang libclang-rt-dev spin valgrind strace gdb qemu-user gcc-aarch64-linux-gnu \
+        libc6-dev-arm64-cross rng-tools-debian dieharder
+tools:
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $(TOOLS)
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .

@@ -21,6 +21,22 @@ ADDRESS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 THREAD = ("-g", "-fsanitize=thread")
 FUZZER = fuzzing.FUZZER
 SECONDS = "2"
+THREADS = ("faults/threads.c",)
+PROGRAMS = (
+    ("drop_draws", "200", "pageout"),
+    ("drop_draws", "1000", "dontneed"),
+    ("fork_threads", "2", "2", "fork", "main", "first"),
+    ("fork_threads", "2", "2", "clone", "thread", "last"),
+    ("signal_draws", "20000"),
+    ("stepping", "hot", "drop", "5"),
+    ("stepping", "first", "draw-once", "5"),
+    ("thread_exit", "20"),
+    ("thread_start", "5"),
+)
+NOT_FOR_THREAD = {
+    "fork_threads": "it lets no child of several threads begin threads",
+    "stepping": "it puts signals off",
+}
 FUZZING_SECONDS = 6
 
 TWO_THREADS_CLAIM_ONE_STATE = Defect(
@@ -35,38 +51,49 @@ TWO_THREADS_CLAIM_ONE_STATE = Defect(
 )
 
 
-def built(name: str, how: Build, defect: Defect | None = None) -> Path:
+def built(sources: tuple[str, ...], how: Build, defect: Defect | None = None) -> Path:
     compiler = how.compiler or "cc"
     tools.skip_without(compiler, "cmake")
     # Compilers come without the sanitizers' run-time libraries.
     probe = [compiler, *how.options, "-x", "c", "-", "-o", "/dev/null"]
     entry = "LLVMFuzzerTestOneInput(const void *p, long n) { return !p || !n; }"
-    source = f"int {entry}" if name == "fuzz" else "int main(void) { return 0; }"
+    source = f"int {entry}" if sources == fuzzing.SOURCES else "int main(void) { return 0; }"
     done = subprocess.run(probe, input=source, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"{compiler} cannot build with {how.options[1]}")
-    return cores.linked_program(name, how, defect)
+    return cores.linked_program(sources, how, defect)
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.parametrize("arguments", PROGRAMS, ids=" ".join)
+@pytest.mark.parametrize("options", [ADDRESS, THREAD], ids=["address,undefined", "thread"])
+def test_c_programs(options: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+    name, *rest = arguments
+    if options == THREAD and name in NOT_FOR_THREAD:
+        pytest.skip(f"not for ThreadSanitizer: {NOT_FOR_THREAD[name]}")
+    how = Build(scripted=False, options=options)
+    done = run(built((f"c/{name}.c", "c/hooks.c"), how), *rest)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("options", [ADDRESS, THREAD], ids=["address,undefined", "thread"])
 def test_threads_that_come_and_go(options: tuple[str, ...]) -> None:
-    done = run(built("threads", Build(scripted=False, options=options)), SECONDS)
+    done = run(built(THREADS, Build(scripted=False, options=options)), SECONDS)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_thread_sanitizer_would_tell() -> None:
     how = Build(scripted=False, options=THREAD)
-    done = run(built("threads", how, TWO_THREADS_CLAIM_ONE_STATE), SECONDS)
+    done = run(built(THREADS, how, TWO_THREADS_CLAIM_ONE_STATE), SECONDS)
     assert done.returncode != 0
 
 
 def fuzz(defect: Defect | None, directory: Path) -> subprocess.CompletedProcess[str]:
     return run(
-        built("fuzz", Build(options=FUZZER, compiler="clang"), defect),
+        built(fuzzing.SOURCES, Build(options=FUZZER, compiler="clang"), defect),
         f"-max_total_time={FUZZING_SECONDS}",
         f"-seed={random.randrange(1, 1 << 30)}",
         "-max_len=256",

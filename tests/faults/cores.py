@@ -180,8 +180,18 @@ def build(defect: Defect | None = None, *, scripted: bool = True) -> Path:
     return library
 
 
-def linked_program(name: str, how: Build, defect: Defect | None = None) -> Path:
-    """Build the program of this directory's NAME.c with the core in it, all of it alike."""
+def linked_program(sources: tuple[str, ...], how: Build, defect: Defect | None = None) -> Path:
+    """Build a program with the core in it, all of it alike.
+
+    Args:
+        sources (tuple[str, ...]): Its files, in the tests' directory.
+        how (Build): How to compile them and the core.
+        defect (Defect | None): The mistake to make in the core.
+
+    Returns:
+        Path: The program.
+    """
+    name = Path(sources[0]).stem
     directory = _workspace() / "programs" / f"{name} {' '.join(how.options)}".replace(" ", "")
     _copy(directory)
     if defect:
@@ -190,7 +200,8 @@ def linked_program(name: str, how: Build, defect: Defect | None = None) -> Path:
     made = directory / name
     run(
         [compiler, "-std=gnu11", "-O1", *how.options, "-pthread", "-o", str(made)]
-        + [str(directory / "tests" / "faults" / f"{name}.c")]
+        + [f"-I{directory / 'csrc' / 'include'}"]
+        + [str(directory / "tests" / source) for source in sources]
         + [str(built) for built in _objects(directory, how)]
     )
     return made

@@ -1,8 +1,10 @@
-# Verification beyond `make test`; docs/verification.md says what each shows. Included by Makefile.
+# Verification beyond `make test`; docs/verification.md says what each shows, and what came of it.
+# Included by Makefile; `make tools` installs what fuzz, statistics and proof take.
 
 .PHONY: faults fuzz statistics proof
 
-# Every instruction of a draw, every fault: about half an hour.
+# Every instruction of a draw, every fault. Of draws that take more than 20,000 instructions, each
+# one's first two and last two executions; with ARGS=--every-execution all of them (about an hour).
 faults: $(VENV)/installed-test
 	cd tests && ../$(BIN)/python -m faults $(ARGS)
 
@@ -11,8 +13,8 @@ FUZZ_SECONDS ?= 1800
 fuzz: $(VENV)/installed-test
 	cd tests && ../$(BIN)/python -m faults.fuzzing $(FUZZ_SECONDS)
 
-# On Debian: apt-get install rng-tools-debian dieharder. A generator that is no generator at all
-# would fail; that it passes says nothing about secrecy.
+# A stream that is no stream at all would fail; that it passes says nothing about secrecy. Some
+# blocks fail rngtest by chance, and it says so in its exit status.
 STATISTICS = build/statistics
 statistics: $(VENV)/installed-test
 	mkdir -p $(STATISTICS)
@@ -21,6 +23,6 @@ statistics: $(VENV)/installed-test
 	$(BIN)/vgetrandom cat | dieharder -a -g 200 | tee $(STATISTICS)/dieharder.txt
 	! grep FAILED $(STATISTICS)/dieharder.txt
 
-# The protocol's model; on Debian: apt-get install spin.
-proof: $(BIN)/python
+# The protocol's model, within wider bounds than its test's.
+proof: $(VENV)/installed-test
 	cd tests && ../$(BIN)/python -m proof

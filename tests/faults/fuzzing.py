@@ -7,12 +7,13 @@ import sys
 
 from . import cores
 
+SOURCES = ("faults/fuzz.c",)
 FUZZER = ("-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all")
 
 
 def main() -> int:
     """Return libFuzzer's exit status; it says how to reproduce what it found."""
-    program = cores.linked_program("fuzz", cores.Build(options=FUZZER, compiler="clang"))
+    program = cores.linked_program(SOURCES, cores.Build(options=FUZZER, compiler="clang"))
     corpus = cores.BUILD / "corpus"
     corpus.mkdir(exist_ok=True)
     seconds = sys.argv[1] if len(sys.argv) > 1 else "60"
