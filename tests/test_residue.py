@@ -76,8 +76,11 @@ def test_copying_leaves_no_secret_in_memory_or_registers(name: str) -> None:
     assert remains.found() == []
 
 
-def test_the_first_draw_leaves_nothing_either() -> None:
-    with drawn("first use") as process:
+@pytest.mark.parametrize(
+    "name", ["first use", "after the batch's end", "bulk, one chunk and a tail", "bulk"]
+)
+def test_other_draws_leave_nothing_either(name: str) -> None:
+    with drawn(name) as process:
         assert {"the key at work", "the next key"} <= {
             secret.name for secret in process.remains.secrets
         }
