@@ -207,7 +207,7 @@ SEEDED = (
     _seeded(
         "no look after a bulk key",
         "bulk, one chunk",
-        "- F G R D",
+        "-",
         (DRAW, "if (served && current(state))", "if (served)"),
         (DRAW, " || !current(state))\n\t\t\treturn false;", ")\n\t\t\treturn false;"),
     ),

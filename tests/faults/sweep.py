@@ -193,6 +193,8 @@ def caught(library: Path, kind: Kind, faults: Iterable[str], sizes: Sizes) -> Ta
             for gap in ((1, 3, 10) if len(fault) > 1 else (1,))
         ]
         tally = _begin(injector)
+        if tally.violating_runs:
+            return tally
         for result in injector.results(runs):
             found = Oracle(result, sizes, injector.trace).violations()
             tally.add(result, injector.trace.instructions[result.run.at], found)
