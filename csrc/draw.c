@@ -3,8 +3,8 @@
  * What makes it hold: the state is out of the thread's record while a draw uses it, so nothing
  * that interrupts the draw touches it; its generation is looked at after the last use, because
  * whatever happens to the page (a drop, a fork, a request to reseed) changes that; and a draw that
- * fails this check is done again as a whole, once, and then by the kernel. draw.pml is the same as a
- * state machine, for a model checker.
+ * fails this check is done again as a whole, once, and then by the kernel. draw.pml is the same as
+ * a state machine, for a model checker.
  */
 #define _GNU_SOURCE
 #define VGETRANDOM_API __attribute__((visibility("default")))
