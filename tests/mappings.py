@@ -78,13 +78,15 @@ def mapping_of(address: int) -> Mapping:
 
 @contextlib.contextmanager
 def on_one_processor() -> Iterator[None]:
-    """Keep the calling thread where it is.
+    """Keep the calling thread on one processor, all states zeroed for once.
 
     A page that was touched on one processor waits there for being managed, and until then resists
-    being paged out from another one.
+    being paged out from another one: it must come to be on this one.
     """
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
+    for mapping in states_mappings():
+        mapping.advise(MADV_DONTNEED)
     try:
         yield
     finally:

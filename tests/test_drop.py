@@ -46,9 +46,10 @@ def test_between_draws(advice: int, rounds: int) -> None:
     assert pages
     rng = random.Random(advice)
     outputs = [vgetrandom.random_bytes(16)]
-    before, goal = wiped(), 200 * rounds
-    # The kernel may keep a page back, so it is asked again.
+    goal = 200 * rounds
     with on_one_processor():
+        before = wiped()
+        # The kernel may keep a page back, so it is asked again.
         for _ in range(20 * goal):
             for mapping in pages:
                 mapping.advise(advice)

@@ -20,13 +20,21 @@ static atomic_int drawing;
 static atomic_long drops;
 static pthread_barrier_t all_have_states;
 
+static bool nothing_wiped(void)
+{
+	struct vgetrandom_stats stats;
+
+	vgetrandom_get_stats(&stats);
+	return stats.reseeds_wiped == 0;
+}
+
 static void *draws(void *arg)
 {
 	(void)arg;
 	draw(16);
 	pthread_barrier_wait(&all_have_states);
-	/* A slow machine may not have dropped much by then: longer. */
-	for (int i = 0; i < rounds || (drops < 100 && i < MOST * rounds); i++) {
+	/* A busy machine may not have dropped anything by then, or a page may resist: longer. */
+	for (int i = 0; i < rounds || (nothing_wiped() && i < MOST * rounds); i++) {
 		if (i >= rounds)
 			sched_yield();
 		/* Mostly small ones: a large one would fill the records. */
