@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import vgetrandom
-from running import in_child
+from running import finish, in_child, read_all
 from seccomp import refuse
 from vgetrandom import _core
+from windows import assert_unrelated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -465,3 +466,25 @@ def test_a_signal_handler_forks_in_the_middle(api: Any) -> None:
     assert any(shared[:16])
     assert common(data, shared[:], stride=512) == 0
     assert common(shared[:], data, stride=512) == 0
+
+
+def test_a_fork_while_the_result_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a signal handler, which Python runs between any two of its steps."""
+    children: list[int] = []
+    receiver, sender = os.pipe()
+
+    def fork_at_copying(source: Any) -> bytes:
+        if not children:
+            children.append(os.fork())
+        return bytes(source)
+
+    monkeypatch.setattr(_core, "bytes", fork_at_copying, raising=False)
+    data = _core.random_bytes(48)
+    if children == [0]:
+        os.write(sender, data)
+        os._exit(0)
+    os.close(sender)
+    child = read_all(receiver)
+    finish(children[0])
+    assert len(child) == 48
+    assert_unrelated(data, child)

@@ -178,11 +178,15 @@ def random_bytes(size: SupportsIndex, /) -> bytes:
         raise OverflowError("Python int too large to convert to C ssize_t")
     if size < 0:
         raise ValueError("negative argument not allowed")
-    data = bytearray(size)
-    with _ffi.from_buffer("unsigned char[]", data) as memory:
-        _fill(memory, size)
-    result = bytes(data)
-    data[:] = bytes(size)
+    process = None
+    # Again, if a signal handler forked while the result was copied and this is the child.
+    while process != _lib.vgetrandom_process():
+        process = _lib.vgetrandom_process()
+        data = bytearray(size)
+        with _ffi.from_buffer("unsigned char[]", data) as memory:
+            _fill(memory, size)
+        result = bytes(data)
+        data[:] = bytes(size)
     return result
 
 
