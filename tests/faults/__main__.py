@@ -98,6 +98,12 @@ class Sweep:
         return violating
 
 
+def _caught(tally: sweep.Tally) -> str:
+    if not tally.violating_runs:
+        return "no"
+    return f"in run {tally.runs}" if tally.runs else "without any: its last look is too early"
+
+
 def _miss(sizes: Sizes) -> int:
     """Return how many of the seeded defects are not caught."""
     _row("defect", "draw", "fault", "caught")
@@ -112,7 +118,7 @@ def _miss(sizes: Sizes) -> int:
                 seeded.defect.name,
                 seeded.kind,
                 fault,
-                f"in run {tally.runs}" if tally.violating_runs else "no",
+                _caught(tally),
             )
     return missed
 

@@ -159,6 +159,9 @@ class Oracle:
         ]
         if result.first_keys > 1:
             found.append("a thread has claimed two states")
+        nested = [d for d in result.draws if d.role == Role.NESTED and d.pid == self._traced]
+        if len(nested) != len(self._done("SB")):
+            found.append(f"{len(self._done('SB'))} handlers were to draw, {len(nested)} did")
         for process in range(1 + len(self._done(FORKING))):
             roles = Counter(draw.role for draw in result.draws if draw.fork == process)
             found += [
