@@ -10,7 +10,7 @@
 #define VGETRANDOM_API __attribute__((visibility("default")))
 #include "include/vgetrandom.h"
 
-#include "chacha20.h"
+#include "chacha20/chacha20.h"
 #include "draw.h"
 #include "kernel.h"
 #include "process.h"

@@ -2,7 +2,7 @@
 #define VGETRANDOM_API __attribute__((visibility("default")))
 #include "include/vgetrandom.h"
 
-#include "chacha20.h"
+#include "chacha20/chacha20.h"
 #include "kernel.h"
 #include "memory.h"
 #include "state.h"

@@ -7,7 +7,7 @@
 #ifndef VGETRANDOM_STATE_H
 #define VGETRANDOM_STATE_H
 
-#include "chacha20.h"
+#include "chacha20/chacha20.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

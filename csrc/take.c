@@ -1,7 +1,7 @@
 /* Moving more bytes than a token has: out of line, and as wide as the CPU can. */
 #include "take.h"
 
-#include "chacha20.h"
+#include "chacha20/chacha20.h"
 
 void take_words(uint8_t *to, uint8_t *from, size_t len)
 {

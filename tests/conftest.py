@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("model", "script", "windows", "running", "programs")
+pytest.register_assert_rewrite(
+    "support.model", "support.script", "support.windows", "support.running", "support.programs"
+)
 
-from libraries import scripted  # noqa: E402
-from running import in_thread, isolated, threaded  # noqa: E402
-from script import Kernel  # noqa: E402
+from support.libraries import scripted  # noqa: E402
+from support.running import in_thread, isolated, threaded  # noqa: E402
+from support.script import Kernel  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from vgetrandom import cat, doctor, show
-    from vgetrandom.bench import cli as bench
+    from vgetrandom import doctor
+    from vgetrandom.cli import bench, cat, info
 
     parser = argparse.ArgumentParser(
         prog="vgetrandom",
@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, module, text in (
         ("bench", bench, "measure it beside os.urandom, the kernel and other generators"),
-        ("info", show, "tell what is in use on this machine, and why"),
+        ("info", info, "tell what is in use on this machine, and why"),
         ("cat", cat, "write random bytes to standard output"),
         ("doctor", doctor, "probe what the running kernel does with droppable memory"),
     ):

@@ -1,6 +1,7 @@
 """The C library through cffi: everything that is not hot, and all of it where there is no CPython.
 
-The declarations repeat ``vgetrandom.h``; tests/test_core.py holds the two against each other.
+The declarations repeat ``vgetrandom.h``; tests/python/test_core.py holds the two against
+each other.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 
 #include "chacha20.h"
 #define BURN_BYTES 1536 /* gcc 12 -O2 uses 712, -Os 1120 */
-#include "chacha20_burn.h"
-#include "chacha20_rounds.h"
+#include "burn.h"
+#include "rounds.h"
 #include "cpu_x86.h"
 
 #define AVX2 __attribute__((target("avx2")))

@@ -10,9 +10,9 @@
 #include <immintrin.h>
 
 #include "chacha20.h"
-#include "chacha20_rounds.h"
+#include "rounds.h"
 #include "cpu_x86.h"
-#include "wipe.h"
+#include "../wipe.h"
 
 #define AVX512 __attribute__((target("avx512f,avx512vl")))
 

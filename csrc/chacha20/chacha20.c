@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "environment.h"
+#include "../environment.h"
 
 const struct chacha20 *const chacha20_all[] = {
 #if defined(__x86_64__)

@@ -6,7 +6,7 @@
 #ifndef VGETRANDOM_CHACHA20_H
 #define VGETRANDOM_CHACHA20_H
 
-#include "notes.h"
+#include "../notes.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
 
 #include "chacha20.h"
 #define BURN_BYTES 512
-#include "chacha20_burn.h"
-#include "chacha20_rounds.h"
+#include "burn.h"
+#include "rounds.h"
 
 #define LANES 4
 

@@ -2,7 +2,7 @@
  */
 #include "chacha20.h"
 #define BURN_BYTES 512
-#include "chacha20_burn.h"
+#include "burn.h"
 
 static uint32_t load32(const uint8_t *p)
 {

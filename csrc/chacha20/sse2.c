@@ -6,8 +6,8 @@
 
 #include "chacha20.h"
 #define BURN_BYTES 1024
-#include "chacha20_burn.h"
-#include "chacha20_rounds.h"
+#include "burn.h"
+#include "rounds.h"
 
 #define LANES 4
 

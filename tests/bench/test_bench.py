@@ -28,7 +28,7 @@ from vgetrandom.bench.timing import Draw, per_call
 COMMAND = (sys.executable, "-m", "vgetrandom", "bench")
 SHORT = ("--quick", "--groups", "bytes", "--sizes", "16")
 TINY = replace(QUICK, samples=3, seconds=1e-4)
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ROW = ["group", "name", "size", "unit", "median", "min", "stddev", "samples"]
 
 

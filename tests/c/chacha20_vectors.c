@@ -4,7 +4,7 @@
  * usage: chacha20_vectors SET KEY-IN-HEX COUNTER BLOCKS [OFFSET]     OFFSET: of the unaligned
  * output
  */
-#include "chacha20.h"
+#include "chacha20/chacha20.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "hooks.h"
 
-#include "../../csrc/chacha20.h"
+#include "../../csrc/chacha20/chacha20.h"
 #include "../../csrc/draw.h"
 #include "../../csrc/states.h"
 #include "../../csrc/vmclock.h"

@@ -1,5 +1,5 @@
-/* What the tests see of the core's inside; in the test libraries only. tests/libraries.py reads
- * the declarations from here. */
+/* What the tests see of the core's inside; in the test libraries only. tests/support/libraries.py
+ * reads the declarations from here. */
 #ifndef HOOKS_H
 #define HOOKS_H
 

@@ -4,7 +4,7 @@
  * All of it lies in memory that forked children share, so that one log has what parent and
  * children were given, in order, and no two of them are given the same.
  *
- * tests/libraries.py reads the declarations from here.
+ * tests/support/libraries.py reads the declarations from here.
  */
 #ifndef SCRIPTED_KERNEL_H
 #define SCRIPTED_KERNEL_H

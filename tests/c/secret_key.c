@@ -5,7 +5,7 @@
  *
  * The sets `branch` and `address` do what no set may: to see that valgrind would see it.
  */
-#include "chacha20.h"
+#include "chacha20/chacha20.h"
 
 #include <stdio.h>
 #include <stdlib.h>

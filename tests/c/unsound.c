@@ -2,7 +2,7 @@
 
 /* The real one under another name. */
 #define chacha20_portable sound
-#include "../../csrc/chacha20_portable.c"
+#include "../../csrc/chacha20/portable.c"
 #undef chacha20_portable
 
 #include <string.h>

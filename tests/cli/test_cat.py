@@ -11,11 +11,11 @@ import time
 
 import pytest
 
-from vgetrandom import cat
+from vgetrandom.cli import cat
 
 COMMAND = """
 import argparse, sys
-from vgetrandom import cat
+from vgetrandom.cli import cat
 
 parser = argparse.ArgumentParser(prog="vgetrandom cat")
 cat.add_arguments(parser)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from libraries import ROOT
-from reference import BLOCK_BYTES, keystream
+from support.libraries import ROOT
+from support.reference import BLOCK_BYTES, keystream
 
 COMPILER = "aarch64-linux-gnu-gcc"
 QEMU = "qemu-aarch64"
@@ -25,7 +25,11 @@ pytestmark = [
 
 def compiled(name: str, directory: Path) -> Path:
     binary = directory / name
-    files = [*(ROOT / "csrc").glob("*.c"), ROOT / "tests" / "c" / f"{name}.c"]
+    files = [
+        *(ROOT / "csrc").glob("*.c"),
+        *(ROOT / "csrc" / "chacha20").glob("*.c"),
+        ROOT / "tests" / "c" / f"{name}.c",
+    ]
     options = ["-static", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-pthread"]
     includes = [f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc' / 'include'}"]
     subprocess.run([COMPILER, *options, *includes, *files, "-o", binary], check=True)

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-import libraries
 import vgetrandom
-from reference import BLOCK_BYTES, keystream
-from running import in_child
-from script import Kernel
+from support import libraries
+from support.reference import BLOCK_BYTES, keystream
+from support.running import in_child
+from support.script import Kernel
 
 FFI, LIB = libraries.hooked()
 LAYOUT = FFI.new("struct hook_layout *")

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from libraries import program
+from support.libraries import program
 
 ERROR = 9
 

@@ -8,15 +8,15 @@ import threading
 import pytest
 
 import vgetrandom
-from mappings import (
+from support.mappings import (
     MADV_DONTNEED,
     MADV_PAGEOUT,
     on_one_processor,
     skip_unless_supported,
     states_mappings,
 )
-from programs import run
-from windows import assert_unique
+from support.programs import run
+from support.windows import assert_unique
 
 MEMORY = vgetrandom.info().memory
 BATCH = vgetrandom.info().batch_bytes

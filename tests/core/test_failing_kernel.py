@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from libraries import scripted
-from model import KEY_BYTES, Model
-from script import GETRANDOM, GRND_NONBLOCK, VDSO, new_kernel
+from support.libraries import scripted
+from support.model import KEY_BYTES, Model
+from support.script import GETRANDOM, GRND_NONBLOCK, VDSO, new_kernel
 
 if TYPE_CHECKING:
-    from script import Kernel
+    from support.script import Kernel
 
 pytestmark = pytest.mark.new_thread
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import vgetrandom
-from script import GETRANDOM
+from support.script import GETRANDOM
 from vgetrandom import _core
 
 if TYPE_CHECKING:
-    from script import Kernel
+    from support.script import Kernel
 
 pytestmark = pytest.mark.new_thread
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import vgetrandom
-from programs import run
-from running import in_child, in_thread
-from windows import assert_unrelated
+from support.programs import run
+from support.running import in_child, in_thread
+from support.windows import assert_unrelated
 
 if TYPE_CHECKING:
     from collections.abc import Callable

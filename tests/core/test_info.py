@@ -9,8 +9,8 @@ import threading
 import pytest
 
 import vgetrandom
-from mappings import states_mappings
-from running import in_thread, join
+from support.mappings import states_mappings
+from support.running import in_thread, join
 
 INFO = vgetrandom.info()
 stateful = pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")

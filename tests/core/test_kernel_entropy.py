@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-import libraries
 import vgetrandom
+from support import libraries
 
 INFO = vgetrandom.info()
 

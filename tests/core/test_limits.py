@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from libraries import BUILT, ROOT, build
 from test_chacha20 import SETS
+
+from support.libraries import BUILT, ROOT, build
 from vgetrandom import info
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-import libraries
 import vgetrandom
-from mappings import Mapping, mapping_of
-from running import in_thread
-from script import Kernel
+from support import libraries
+from support.mappings import Mapping, mapping_of
+from support.running import in_thread
+from support.script import Kernel
 
 INFO = vgetrandom.info()
 unlimited = pytest.mark.skipif(
@@ -126,7 +126,7 @@ import os, resource, signal, sys
 sys.path.insert(0, {tests!r})
 hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
 resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
-import libraries
+from support import libraries
 ffi, lib = libraries.hooked()
 layout = ffi.new("struct hook_layout *")
 lib.hook_layout(layout)
@@ -164,7 +164,7 @@ def core_by_gdb(pid: int, directory: Path) -> Path | None:
 @pytest.mark.parametrize("dump", ["kernel", "gcore"])
 def test_core_dump_has_neither_key_nor_batch(dump: str, tmp_path: Path) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", DUMPED.format(tests=str(Path(__file__).parent))],
+        [sys.executable, "-c", DUMPED.format(tests=str(Path(__file__).parents[1]))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=tmp_path,

@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from libraries import hooked, scripted
-from model import KEY_BYTES, Model
-from reference import keystream
-from running import in_thread
-from script import GETRANDOM, VDSO, Kernel, new_kernel
+from support.libraries import hooked, scripted
+from support.model import KEY_BYTES, Model
+from support.reference import keystream
+from support.running import in_thread
+from support.script import GETRANDOM, VDSO, Kernel, new_kernel
 
 FFI, LIB = scripted()
 LAYOUT = FFI.new("struct hook_layout *")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import libraries
-from running import in_child
-from script import Kernel
-from seccomp import refuse
+from support import libraries
+from support.running import in_child
+from support.script import Kernel
+from support.seccomp import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

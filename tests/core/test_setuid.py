@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from libraries import program
+from support.libraries import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

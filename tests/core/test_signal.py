@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import vgetrandom
-from programs import run
+from support.programs import run
 
 
 def test_timer(rounds: int) -> None:

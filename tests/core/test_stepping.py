@@ -8,7 +8,7 @@ import platform
 import pytest
 
 import vgetrandom
-from programs import run
+from support.programs import run
 
 MEMORY = vgetrandom.info().memory
 

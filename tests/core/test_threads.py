@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-import libraries
 import vgetrandom
-from mappings import states_mappings
-from programs import run
-from running import in_thread, join
-from windows import assert_unique
+from support import libraries
+from support.mappings import states_mappings
+from support.programs import run
+from support.running import in_thread, join
+from support.windows import assert_unique
 
 INFO = vgetrandom.info()
 stateful = pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")

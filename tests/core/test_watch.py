@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import vgetrandom
-from libraries import hooked
-from model import Model
-from running import in_thread, join
-from script import Kernel, new_kernel
+from support.libraries import hooked
+from support.model import Model
+from support.running import in_thread, join
+from support.script import Kernel, new_kernel
 
 INFO = vgetrandom.info()
 RNDRESEEDCRNG = 0x5207

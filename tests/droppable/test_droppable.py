@@ -482,7 +482,7 @@ def test_cache_does_not_wait_for_a_thread_that_fork_left_behind() -> None:
 
 
 def test_example() -> None:
-    example = Path(__file__).parent.parent / "examples" / "cache.py"
+    example = Path(__file__).parents[2] / "examples" / "cache.py"
     done = subprocess.run(
         [sys.executable, example], capture_output=True, text=True, timeout=60, check=False
     )

@@ -1,6 +1,7 @@
 """The sweep: ``python -m faults`` in the tests' directory.
 
-Minutes; with --every-execution about an hour. The representative part is tests/test_faults.py.
+Minutes; with --every-execution about an hour. The representative part is
+tests/faults/test_faults.py.
 """
 
 from __future__ import annotations

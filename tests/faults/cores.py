@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import tools
+from support import tools
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build" / "tests" / f"faults-{os.uname().machine}"
@@ -148,7 +148,7 @@ def _objects(directory: Path, how: Build) -> list[Path]:
     for source, shipped in _commands():
         command = (how.compiler or shipped[0], *shipped[1:], *how.options)
         if not (how.scripted and source.name in KERNEL):
-            jobs.append((command, directory / "csrc" / source.name))
+            jobs.append((command, directory / source.relative_to(ROOT)))
     command = (*command, "-fvisibility=default")
     extra = (PEEK, SCRIPTED_KERNEL) if how.scripted else (PEEK,)
     jobs += [(command, directory / file) for file in extra]

@@ -233,7 +233,8 @@ SEEDED = (
     ),
 )
 
-# Shown by what a draw leaves behind (tests/test_residue.py), with SSE2 at work, not by a fault.
+# Shown by what a draw leaves behind (tests/faults/test_residue.py), with SSE2 at work, not by a
+# fault.
 LEFT_BEHIND = (
     _seeded(
         "served bytes left in a register",
@@ -267,6 +268,6 @@ LEFT_BEHIND = (
         "stack not burnt",
         "refilling",
         "",
-        ("csrc/chacha20_sse2.c", "\tburn_stack();\n", ""),
+        ("csrc/chacha20/sse2.c", "\tburn_stack();\n", ""),
     ),
 )

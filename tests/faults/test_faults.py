@@ -11,9 +11,9 @@ import random
 
 import pytest
 
-import tools
 from faults import cores, defects, kinds, sweep
 from faults.injector import FAULTS, Injector, NotHereError, Outcome, Run, Sizes
+from support import tools
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="the injector knows x86-64's debug registers only"

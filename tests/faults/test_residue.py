@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import tools
 import vgetrandom
 from faults import cores, defects, kinds, residue
 from faults.injector import Kind, NotHereError
+from support import tools
 from vgetrandom._probes import secrecy
 from vgetrandom._probes.prober import NotHere
 

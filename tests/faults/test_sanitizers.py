@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import tools
 from faults import cores, defects, fuzzing
 from faults.cores import Build, Defect, Replacement
+from support import tools
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="built with the x86-64 library's compile commands"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tools import missing
+from support.tools import missing
 
 from .check import DEFECTS, MODEL, TOOLS, Bounds, check, defective
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proof.check import DEFECTS, MODEL, TOOLS, Bounds, check, defective
-from tools import missing
+from support.tools import missing
 
 pytestmark = pytest.mark.skipif(missing(*TOOLS) != "", reason=f"not installed: {missing(*TOOLS)}")
 

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import vgetrandom
-from running import finish, in_child, read_all
-from seccomp import refuse
+from support.running import finish, in_child, read_all
+from support.seccomp import refuse
+from support.windows import assert_unrelated
 from vgetrandom import _core
-from windows import assert_unrelated
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import vgetrandom
-from running import in_child, in_thread
-from windows import assert_unique
+from support.running import in_child, in_thread
+from support.windows import assert_unique
 
 pytestmark = pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="PyPy has no subinterpreters and no extension"

@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 from cffi import FFI
 
-import tools
+from support import tools
 from vgetrandom._core import CDEF
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "tests" / "c"
 # Where a test session that runs inside another one finds what that has built.
 BUILT = "VGETRANDOM_TESTS_BUILT"

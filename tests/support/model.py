@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reference import keystream
-from script import GETRANDOM, VDSO
+from support.reference import keystream
+from support.script import GETRANDOM, VDSO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from script import Kernel
+    from support.script import Kernel
 
 KEY_BYTES = 32
 VALID = 1 << 63

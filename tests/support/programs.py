@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from libraries import program
+from support.libraries import program
 
 
 def run(name: str, *arguments: object, timeout: float = 240) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any
 
-import libraries
+from support import libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

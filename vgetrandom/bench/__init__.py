@@ -2,7 +2,3 @@
 
 A new peer is one entry in `peers.PEERS`, a new group one entry in `groups.GROUPS`.
 """
-
-from .cli import add_arguments, run
-
-__all__ = ["add_arguments", "run"]

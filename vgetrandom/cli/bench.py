@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import compare, machine, measure, plot, report
-from .groups import GROUPS, MAX_SIZE
-from .measure import NORMAL, QUICK, RIGOROUS, Effort, Result, Run, Step
-from .table import Table, markdown, show
+from vgetrandom.bench import compare, machine, measure, plot, report
+from vgetrandom.bench.groups import GROUPS, MAX_SIZE
+from vgetrandom.bench.measure import NORMAL, QUICK, RIGOROUS, Effort, Result, Run, Step
+from vgetrandom.bench.table import Table, markdown, show
 
 OK, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 

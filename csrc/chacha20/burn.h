@@ -8,7 +8,7 @@
 #ifndef VGETRANDOM_CHACHA20_BURN_H
 #define VGETRANDOM_CHACHA20_BURN_H
 
-#include "wipe.h"
+#include "../wipe.h"
 
 __attribute__((noinline)) static void burn_stack(void)
 {
