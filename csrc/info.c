@@ -12,6 +12,13 @@
 
 #include <unistd.h>
 
+/* Programs compiled against an older header have room for this much: larger ones would overrun it.
+ */
+_Static_assert(sizeof(struct vgetrandom_info) == 64 * sizeof(void *),
+	       "struct vgetrandom_info has grown");
+_Static_assert(sizeof(struct vgetrandom_stats) == 32 * sizeof(uint64_t),
+	       "struct vgetrandom_stats has grown");
+
 static const char *memory_name(void)
 {
 	switch (memory_kind()) {
@@ -35,13 +42,14 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 
 	bool stateful = memory_kind() != MEMORY_NONE;
 
-	info->chacha20 = chacha20()->name;
-	info->memory = memory_name();
-	info->kernel_entropy = stateful && kernel_has_vdso() ? "vdso" : "syscall";
-	info->watch = stateful ? watch_name() : "none";
-	info->state_bytes = stateful ? (size_t)sysconf(_SC_PAGESIZE) : 0;
-	info->batch_bytes = stateful ? BATCH_BYTES : 0;
-	info->notes[0] = NULL;
+	*info = (struct vgetrandom_info){
+		.chacha20 = chacha20()->name,
+		.memory = memory_name(),
+		.kernel_entropy = stateful && kernel_has_vdso() ? "vdso" : "syscall",
+		.watch = stateful ? watch_name() : "none",
+		.state_bytes = stateful ? (size_t)sysconf(_SC_PAGESIZE) : 0,
+		.batch_bytes = stateful ? BATCH_BYTES : 0,
+	};
 	memory_notes(&notes);
 	chacha20_notes(&notes);
 	if (stateful) {

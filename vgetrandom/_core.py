@@ -32,9 +32,11 @@ struct vgetrandom_info {
     const char *memory;
     const char *kernel_entropy;
     const char *watch;
+    const char *reserved_names[12];
     size_t state_bytes;
     size_t batch_bytes;
-    const char *notes[17];
+    size_t reserved_numbers[14];
+    const char *notes[32];
 };
 void vgetrandom_get_info(struct vgetrandom_info *info);
 
@@ -46,6 +48,7 @@ struct vgetrandom_stats {
     uint64_t reseeds_requested;
     uint64_t syscalls;
     uint64_t fallbacks;
+    uint64_t reserved[25];
 };
 void vgetrandom_get_stats(struct vgetrandom_stats *stats);
 """

@@ -66,17 +66,21 @@ VGETRANDOM_API uint64_t vgetrandom_process(void);
 /// What is in use on this machine
 /// ------------------------------------------------------------------------------------------
 
-#define VGETRANDOM_MAX_NOTES 16
+#define VGETRANDOM_MAX_NOTES 31
 
+/* Neither of the two structs here grows: a later version takes reserved members, which are NULL or
+ * 0 until then, so that programs compiled against an older header keep working. */
 struct vgetrandom_info {
 	const char *chacha20;       /* "avx512", "avx2", "sse2", "neon" or "portable" */
 	const char *memory;         /* "droppable", "wipe-on-fork" or "none" */
 	const char *kernel_entropy; /* what refills mix in: "vdso" or "syscall" */
 	const char *watch;          /* "vdso-generation", "vmclock" or "none" */
-	size_t state_bytes;         /* a thread's state: one page, or 0 */
-	size_t batch_bytes;         /* the most bytes that exist and are not yet served, or 0 */
-	const char *notes[VGETRANDOM_MAX_NOTES +
-			  1]; /* which guarantee is missing and why; ends with NULL */
+	const char *reserved_names[12];
+	size_t state_bytes; /* a thread's state: one page, or 0 */
+	size_t batch_bytes; /* the most bytes that exist and are not yet served, or 0 */
+	size_t reserved_numbers[14];
+	/* Which guarantee is missing and why; ends with NULL. */
+	const char *notes[VGETRANDOM_MAX_NOTES + 1];
 };
 
 /* Draws once, so that it tells what is in use and not what might be. The strings are constant. */
@@ -94,6 +98,7 @@ struct vgetrandom_stats {
 	uint64_t reseeds_requested;  /* vgetrandom_reseed() */
 	uint64_t syscalls;           /* calls of getrandom(2) */
 	uint64_t fallbacks; /* requests that the kernel served whole, no state being usable */
+	uint64_t reserved[25];
 };
 
 /* The sum over all threads, past and present. A forked child starts again from zero. */

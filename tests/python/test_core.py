@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import vgetrandom
 from vgetrandom import _core
 
@@ -47,3 +49,33 @@ def test_all_notes_fit() -> None:
     _core._lib.vgetrandom_get_info(info)
     assert len(info.notes) == max_notes() + 1
     assert info.notes[max_notes()] == _core._ffi.NULL
+
+
+# --- room to grow: callers that were compiled against an older header have no more ---
+
+
+def reserved(structure: Any) -> list[Any]:
+    """Every reserved member's items."""
+    return [
+        item
+        for name in dir(structure)
+        if name.startswith("reserved")
+        for item in getattr(structure, name)
+    ]
+
+
+@pytest.mark.parametrize(("name", "words"), [("info", "void *[64]"), ("stats", "uint64_t[32]")])
+def test_structs_never_grow_and_what_is_reserved_is_zero(name: str, words: str) -> None:
+    ffi = _core._ffi
+    size = ffi.sizeof(words)
+    assert ffi.sizeof(f"struct vgetrandom_{name}") == size
+    # A word behind the struct, and the struct itself, that a caller did not clear.
+    memory: Any = ffi.new("unsigned char[]", b"\xff" * (size + 8))
+    structure: Any = ffi.cast(f"struct vgetrandom_{name} *", memory)
+    getattr(_core._lib, f"vgetrandom_get_{name}")(structure)
+    assert bytes(memory)[size : size + 8] == b"\xff" * 8
+    assert reserved(structure)
+    assert all(item in (0, ffi.NULL) for item in reserved(structure))
+    if name == "info":
+        notes = list(structure.notes)
+        assert all(note == ffi.NULL for note in notes[notes.index(ffi.NULL) :])
