@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from vgetrandom.bench import compare, machine, measure, plot, report
 from vgetrandom.bench.groups import GROUPS, MAX_SIZE
 from vgetrandom.bench.measure import NORMAL, QUICK, RIGOROUS, Effort, Result, Run, Step
+from vgetrandom.bench.options import Options
 from vgetrandom.bench.table import Table, markdown, show
 
 OK, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -107,40 +107,28 @@ def _check_writable(path: Path) -> None:
         path.unlink()
 
 
-def _check(args: argparse.Namespace) -> compare.Old | None:
+def _check(options: Options) -> compare.Old | None:
     """Find before measuring what would spoil the run after it; load the older run."""
-    if args.fail_above is not None and not args.compare:
+    if options.fail_above is not None and not options.compare:
         raise _UsageError("--fail-above needs --compare")
-    if args.plot:
-        if not set(plot.GROUPS) & set(args.groups):
+    if options.plot:
+        if not set(plot.GROUPS) & set(options.groups):
             raise _UsageError(f"--plot needs one of the groups {', '.join(plot.GROUPS)}")
         try:
             importlib.import_module("matplotlib")
         except ImportError:
             message = "--plot needs matplotlib: pip install 'vgetrandom[bench]'"
             raise _UsageError(message) from None
-    for path in filter(None, (args.json, args.csv, args.plot)):
+    for path in options.files():
         _check_writable(path)
-    if not args.compare:
+    if not options.compare:
         return None
     try:
-        return compare.load(args.compare)
+        return compare.load(options.compare)
     except OSError as error:
-        raise _UsageError(f"cannot read {args.compare}: {error.strerror}") from None
+        raise _UsageError(f"cannot read {options.compare}: {error.strerror}") from None
     except ValueError as error:
-        raise _UsageError(f"{args.compare}: {error}") from None
-
-
-def _command(args: argparse.Namespace) -> str:
-    """The command that measures the same again, without the names of files."""
-    words = ["vgetrandom", "bench"]
-    if args.effort is not NORMAL:
-        words.append(f"--{args.effort.name}")
-    if len(args.groups) < len(GROUPS):
-        words += ["--groups", *args.groups]
-    if args.sizes:
-        words += ["--sizes", *map(str, args.sizes)]
-    return shlex.join(words)
+        raise _UsageError(f"{options.compare}: {error}") from None
 
 
 def _progress_line(text: str) -> None:
@@ -185,13 +173,13 @@ def _print(tables: list[Table], header: list[tuple[str, str]], *, as_markdown: b
         show(table)
 
 
-def _write(args: argparse.Namespace, header: dict[str, Any], results: list[Result]) -> None:
-    if args.json:
-        report.write_json(args.json, header, results)
-    if args.csv:
-        report.write_csv(args.csv, results)
-    if args.plot and results:
-        plot.draw(args.plot, header, report.document(header, results)["results"])
+def _write(options: Options, header: dict[str, Any], results: list[Result]) -> None:
+    if options.json:
+        report.write_json(options.json, header, results)
+    if options.csv:
+        report.write_csv(options.csv, results)
+    if options.plot and results:
+        plot.draw(options.plot, header, report.document(header, results)["results"])
 
 
 def _report_changes(
@@ -211,6 +199,20 @@ def _report_changes(
     return FAILED if slower else OK
 
 
+def _options(args: argparse.Namespace) -> Options:
+    return Options(
+        effort=args.effort,
+        groups=tuple(args.groups),
+        sizes=tuple(args.sizes),
+        json=args.json,
+        csv=args.csv,
+        plot=args.plot,
+        markdown=args.markdown,
+        compare=args.compare,
+        fail_above=args.fail_above,
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the benchmark.
 
@@ -221,28 +223,32 @@ def run(args: argparse.Namespace) -> int:
         int: The exit status: 0, 1 where a row got slower than allowed (or measuring failed), 2 for
         bad usage, 130 after Ctrl-C.
     """
+    return _run(_options(args))
+
+
+def _run(options: Options) -> int:
     try:
-        old = _check(args)
+        old = _check(options)
     except _UsageError as error:
         print(f"vgetrandom bench: error: {error}", file=sys.stderr)
         return BAD_USAGE
     done = Run()
     header = machine.describe()
-    status = _measure(measure.plan(args.groups, args.sizes, args.effort), args.effort, done)
+    status = _measure(options.steps(), options.effort, done)
     results = done.results()
-    header |= {"command": _command(args), "complete": status == OK, "absent": done.absent}
+    header |= {"command": options.command(), "complete": status == OK, "absent": done.absent}
     tables = report.tables(results)
     if old:
         tables.append(compare.table(old, results))
-    _print(tables, machine.header(header), as_markdown=args.markdown)
+    _print(tables, machine.header(header), as_markdown=options.markdown)
     noisy = measure.too_noisy(results)
     if noisy:
         print("warning: too noisy to tell apart:", *noisy, sep="\n  ", file=sys.stderr)
     try:
-        _write(args, header, results)
+        _write(options, header, results)
     except OSError as error:
         print(f"vgetrandom bench: error: {error}", file=sys.stderr)
         status = status or FAILED
     if old and status == OK:
-        status = _report_changes(old, results, header, args.fail_above)
+        status = _report_changes(old, results, header, options.fail_above)
     return status
