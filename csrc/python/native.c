@@ -4,6 +4,7 @@
 
 #include <vgetrandom.h>
 
+#include "huge_pages.h"
 #include "slots.h"
 
 #include <errno.h>
@@ -78,6 +79,8 @@ PyDoc_STRVAR(random_bytes_doc,
 	     "\n"
 	     "The bytes come from a ChaCha20 generator (RFC 8439) that the calling thread\n"
 	     "has to itself, keyed by getrandom(2) and following its contract.\n"
+	     "A result of 4 MiB or more is asked to be in huge pages (madvise(2),\n"
+	     "MADV_HUGEPAGE): one more system call, and far fewer page faults.\n"
 	     "\n"
 	     "Args:\n"
 	     "    size (int): How many bytes; anything with __index__ will do.\n"
@@ -112,7 +115,11 @@ static PyObject *random_bytes(PyObject *module, PyObject *arg)
 	}
 	PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
 
-	if (bytes && fill(PyBytes_AsString(bytes), size)) {
+	if (!bytes)
+		return NULL;
+	if ((size_t)size >= HUGE_PAGES_FROM_BYTES)
+		advise_huge_pages(PyBytes_AsString(bytes), (size_t)size);
+	if (fill(PyBytes_AsString(bytes), size)) {
 		Py_DECREF(bytes);
 		return NULL;
 	}
