@@ -4,14 +4,28 @@
 
 #include <stdbool.h>
 
-/* One variable and the values that mean something to us. */
-struct limit {
-	const char *name;
-	const char *const *values; /* ends with NULL */
+/* VGETRANDOM_CHACHA20 and so on. */
+enum env_variable {
+	ENV_CHACHA20,
+	ENV_MEMORY,
+	ENV_VDSO,
+	ENV_WATCH,
+	ENV_VARIABLES,
 };
 
-/* The index in LIMIT->values of what the environment asks for; -1 where it is unset, empty or
- * unknown, in which case *UNKNOWN (if given) becomes the unknown value or NULL. */
-int limit_read(const struct limit *limit, const char **unknown);
+/* What each may say, and how it is spelt; 0 is no restriction. */
+enum { ENV_MEMORY_WIPE_ON_FORK = 1, ENV_MEMORY_NONE };
+enum { ENV_VDSO_OFF = 1 };
+enum { ENV_WATCH_OFF = 1 };
+#define ENV_VALUES 5
+extern const char *const env_names[ENV_VARIABLES][1 + ENV_VALUES + 1]; /* each ends with NULL */
+
+/* What the environment asked for when the library was loaded: one of the above, and 0 where the
+ * variable was unset, empty or had a value that is not known. Never reads the environment again:
+ * setenv(3) in another thread may be moving it about. */
+unsigned int env_restriction(enum env_variable variable);
+
+/* Whether the variable had a value that is not known. */
+bool env_is_unknown(enum env_variable variable);
 
 #endif

@@ -11,11 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const struct limit vdso_limit = {
-	.name = "VGETRANDOM_VDSO",
-	.values = (const char *const[]){ "off", NULL },
-};
-
 ssize_t kernel_getrandom(void *buf, size_t len, unsigned int flags)
 {
 	return syscall(SYS_getrandom, buf, len, flags);
@@ -25,21 +20,19 @@ ssize_t kernel_getrandom(void *buf, size_t len, unsigned int flags)
 static struct {
 	_Atomic(vdso_getrandom_fn *) getrandom;
 	_Atomic uint32_t opaque_bytes, mmap_flags;
-	_Atomic bool looked_up, off, off_unknown, too_large;
+	_Atomic bool looked_up, off, too_large;
 } vdso;
 
 static vdso_getrandom_fn *find_vdso(void)
 {
 	struct vdso_params params;
-	const char *unknown;
 
 	if (atomic_load_explicit(&vdso.looked_up, memory_order_acquire))
 		return atomic_load_explicit(&vdso.getrandom, memory_order_relaxed);
-	bool off = limit_read(&vdso_limit, &unknown) == 0;
+	bool off = env_restriction(ENV_VDSO) == ENV_VDSO_OFF;
 	vdso_getrandom_fn *getrandom = off ? NULL : vdso_getrandom(&params);
 
 	vdso.off = off;
-	vdso.off_unknown = unknown != NULL;
 	if (getrandom) {
 		vdso.mmap_flags = params.mmap_flags;
 		vdso.opaque_bytes = params.size_of_opaque_state;
@@ -71,7 +64,7 @@ int kernel_mmap_flags(void)
 void kernel_notes(struct notes *notes)
 {
 	find_vdso();
-	if (vdso.off_unknown)
+	if (env_is_unknown(ENV_VDSO))
 		note(notes, "VGETRANDOM_VDSO has a value that is not known (only off is): ignored");
 	if (vdso.off)
 		note(notes, "VGETRANDOM_VDSO=off: refills take their entropy from getrandom(2)");

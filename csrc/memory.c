@@ -22,11 +22,6 @@
 #define MLOCK_ONFAULT 1
 #endif
 
-static const struct limit memory_limit = {
-	.name = "VGETRANDOM_MEMORY",
-	.values = (const char *const[]){ "wipe-on-fork", "none", NULL },
-};
-
 static _Atomic enum memory_kind settled;
 static _Atomic bool not_locked, not_hidden_from_dumps;
 
@@ -88,8 +83,8 @@ enum memory_kind memory_kind(void)
 	/* Without the marker a forked child could not tell whose states are whose. */
 	if (!process_has_marker())
 		return MEMORY_NONE;
-	/* Each value of the limit takes away one more of the better kinds. */
-	kind = MEMORY_DROPPABLE + (enum memory_kind)(limit_read(&memory_limit, NULL) + 1);
+	/* Each value takes away one more of the better kinds. */
+	kind = MEMORY_DROPPABLE + (enum memory_kind)env_restriction(ENV_MEMORY);
 	for (; kind < MEMORY_NONE && !(probe = map(kind, page)); kind++)
 		if (errno == ENOMEM)
 			return MEMORY_NONE; /* for now: want of memory passes */
@@ -124,28 +119,27 @@ void memory_after_fork(void *pages, size_t size)
 
 void memory_notes(struct notes *notes)
 {
-	const char *unknown;
-	int limited = limit_read(&memory_limit, &unknown);
+	unsigned int restriction = env_restriction(ENV_MEMORY);
 	enum memory_kind kind = memory_kind();
 
-	if (unknown)
+	if (env_is_unknown(ENV_MEMORY))
 		note(notes,
 		     "VGETRANDOM_MEMORY has a value that is not known (wipe-on-fork and none "
 		     "are): ignored");
-	if (kind == MEMORY_WIPE_ON_FORK && limited < 0)
+	if (kind == MEMORY_WIPE_ON_FORK && !restriction)
 		note(notes,
 		     "MAP_DROPPABLE was refused (it needs Linux 6.11, and a sandbox may forbid "
 		     "it): states live in MADV_WIPEONFORK memory");
-	if (kind == MEMORY_WIPE_ON_FORK && limited == 0)
+	if (kind == MEMORY_WIPE_ON_FORK && restriction == ENV_MEMORY_WIPE_ON_FORK)
 		note(notes, "VGETRANDOM_MEMORY=wipe-on-fork: MAP_DROPPABLE is not used");
 	if (kind == MEMORY_WIPE_ON_FORK && not_locked)
 		note(notes, "mlock was refused (see RLIMIT_MEMLOCK): the unserved batch can be "
 			    "written to swap");
 	if (kind == MEMORY_WIPE_ON_FORK && not_hidden_from_dumps)
 		note(notes, "MADV_DONTDUMP was refused: the unserved batch can be in a core dump");
-	if (kind == MEMORY_NONE && limited == 1)
+	if (kind == MEMORY_NONE && restriction == ENV_MEMORY_NONE)
 		note(notes, "VGETRANDOM_MEMORY=none: every request is a getrandom(2) call");
-	if (kind == MEMORY_NONE && limited != 1)
+	if (kind == MEMORY_NONE && restriction != ENV_MEMORY_NONE)
 		note(notes, "neither MAP_DROPPABLE nor MADV_WIPEONFORK memory was to be had: every "
 			    "request is a getrandom(2) call");
 }

@@ -9,11 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct limit watch_limit = {
-	.name = "VGETRANDOM_WATCH",
-	.values = (const char *const[]){ "off", NULL },
-};
-
 static watched_word unwatched;
 
 struct watch watch = { &unwatched, &unwatched };
@@ -81,7 +76,7 @@ static void look(const void *opaque, size_t opaque_bytes)
 	/* Early after boot the vDSO's generator is not ready: look again, but ever more rarely. */
 	if (refill & (refill - 1))
 		return;
-	if (limit_read(&watch_limit, NULL) == 0) {
+	if (env_restriction(ENV_WATCH) == ENV_WATCH_OFF) {
 		off = true;
 		phase = OVER;
 		return;
@@ -140,10 +135,7 @@ const char *watch_name(void)
 
 void watch_notes(struct notes *notes)
 {
-	const char *unknown;
-
-	limit_read(&watch_limit, &unknown);
-	if (unknown)
+	if (env_is_unknown(ENV_WATCH))
 		note(notes,
 		     "VGETRANDOM_WATCH has a value that is not known (only off is): ignored");
 	if (off)

@@ -20,7 +20,7 @@ const struct chacha20 *const chacha20_all[] = {
 };
 
 /* What may have to be said about the choice; bit i of a set of notes stands for sentence i. The
- * first ones, in this order, are also the values of VGETRANDOM_CHACHA20. */
+ * first ones are in the order of VGETRANDOM_CHACHA20's values (environment.c). */
 enum note {
 	FAILED_PORTABLE,
 	FAILED_SSE2,
@@ -31,9 +31,6 @@ enum note {
 	LIMIT_UNUSABLE,
 	NOTES,
 };
-
-static const char *const limit_values[] = { "portable", "sse2", "avx2", "avx512", "neon", NULL };
-static const struct limit limit = { "VGETRANDOM_CHACHA20", limit_values };
 
 static const char *const sentences[NOTES] = {
 	"ChaCha20 portable failed its known-answer test and is not used.",
@@ -94,9 +91,9 @@ static const struct chacha20 *first_sound(const struct chacha20 *const *sets, co
 			continue;
 		if (answers(*sets))
 			return *sets;
-		for (int i = 0; limit_values[i]; i++)
-			if (!strcmp((*sets)->name, limit_values[i]))
-				*notes |= 1u << i;
+		for (int i = 1; env_names[ENV_CHACHA20][i]; i++)
+			if (!strcmp((*sets)->name, env_names[ENV_CHACHA20][i]))
+				*notes |= 1u << (i - 1);
 	}
 	return NULL;
 }
@@ -104,12 +101,11 @@ static const struct chacha20 *first_sound(const struct chacha20 *const *sets, co
 const struct chacha20 *chacha20_choose(const struct chacha20 *const *sets, unsigned int *notes)
 {
 	const struct chacha20 *set = NULL;
-	const char *unknown;
-	int wanted = limit_read(&limit, &unknown);
+	unsigned int wanted = env_restriction(ENV_CHACHA20);
 
-	*notes = unknown ? 1u << LIMIT_UNKNOWN : 0;
-	if (wanted >= 0) {
-		set = first_sound(sets, limit_values[wanted], notes);
+	*notes = env_is_unknown(ENV_CHACHA20) ? 1u << LIMIT_UNKNOWN : 0;
+	if (wanted) {
+		set = first_sound(sets, env_names[ENV_CHACHA20][wanted], notes);
 		if (!set)
 			*notes |= 1u << LIMIT_UNUSABLE;
 	}

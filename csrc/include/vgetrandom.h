@@ -9,7 +9,9 @@
  * next draw notices. Older kernels get the weaker memory that vgetrandom_get_info() names.
  *
  * Every function here may be called from any thread and, with the one exception named at
- * vgetrandom(), from a signal handler. Nothing here has to be initialised or freed.
+ * vgetrandom(), from a signal handler. Nothing here has to be initialised or freed. What the
+ * environment takes away (VGETRANDOM_MEMORY and its like, see SECURITY.md) is read once, when the
+ * library is loaded.
  */
 #ifndef VGETRANDOM_H
 #define VGETRANDOM_H

@@ -68,11 +68,11 @@ def test_wipe_on_fork(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @own_process
 def test_wipe_on_fork_that_cannot_be_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VGETRANDOM_MEMORY", "wipe-on-fork")
     kernel = Kernel(libraries.fresh("scripted"))
     if os.geteuid() == 0:
         # Root may lock whatever it likes (CAP_IPC_LOCK); nobody may not.
         os.setresuid(65534, 65534, 65534)
-    monkeypatch.setenv("VGETRANDOM_MEMORY", "wipe-on-fork")
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
     kernel.draw(16)
     assert any("can be written to swap" in note for note in kernel.notes())

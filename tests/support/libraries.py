@@ -3,7 +3,7 @@
 ``hooked`` is the core over the real kernel with hooks into its inside (tests/c/hooks.h),
 ``scripted`` the same over a kernel whose entropy is known and logged (tests/c/scripted_kernel.h),
 ``unsound`` one whose ChaCha20 can be made to compute wrong (tests/c/unsound.h). A fresh one has
-not drawn yet: what the environment says is still open.
+not drawn yet, and reads the environment as it is now.
 """
 
 from __future__ import annotations
