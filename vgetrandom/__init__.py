@@ -10,8 +10,15 @@ from __future__ import annotations
 import sys
 
 if sys.implementation.name == "cpython":
-    from vgetrandom._native import random_bytes, random_bytes_into
+    try:
+        from vgetrandom._native import __version__ as __version__
+        from vgetrandom._native import random_bytes, random_bytes_into
+    except ModuleNotFoundError:
+        from vgetrandom._paths import not_built
+
+        raise not_built() from None
 else:  # PyPy, where cffi is the fast way
+    from vgetrandom._core import __version__ as __version__
     from vgetrandom._core import random_bytes, random_bytes_into
 
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost 5 ms
@@ -27,8 +34,6 @@ __all__ = [
     "reseed",
     "stats",
 ]
-
-__version__ = "0.1.0"
 
 # What follows is not hot and goes through cffi, which is imported by the first call.
 
@@ -84,7 +89,8 @@ def get_include() -> str:
 def get_library() -> str:
     """Tell where ``libvgetrandom.so`` is, for C users and foreign function interfaces.
 
-    It is the library that this package itself uses: one process has one set of states.
+    It is the library that this package itself uses: one process has one set of states. Where
+    another copy of the same SONAME was loaded before, it is that one.
 
     Returns:
         str: The path of the shared library.

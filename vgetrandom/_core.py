@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import index
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from cffi import FFI
@@ -58,7 +59,27 @@ _CHUNK_BYTES = 16 << 20
 
 _ffi = FFI()
 _ffi.cdef(CDEF)
-_lib: Any = _ffi.dlopen(_paths.library())
+
+
+def _functions(addresses: dict[str, int]) -> SimpleNamespace:
+    """Return the functions that CDEF declares, each from its address."""
+    functions = SimpleNamespace()
+    for result, name, arguments in re.findall(r"^(\w.*?)(\w+)\(([^)]*)\);", CDEF, re.MULTILINE):
+        setattr(functions, name, _ffi.cast(f"{result}(*)({arguments})", addresses[name]))
+    return functions
+
+
+_lib: Any
+if sys.implementation.name == "cpython":
+    from vgetrandom import _native
+
+    __version__ = _native.__version__
+    # Not dlopen(): where a process has two copies, it could find the one that the extension does
+    # not draw from.
+    _lib = _functions(_native.linked()[1])
+else:
+    __version__ = _paths.version()
+    _lib = _ffi.dlopen(_paths.library())
 
 
 @dataclass(frozen=True, slots=True)

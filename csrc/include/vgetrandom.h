@@ -8,6 +8,9 @@
  * never dumped, wiped in a forked child, and zeroed by the kernel whenever it likes, which the
  * next draw notices. Older kernels get the weaker memory that vgetrandom_get_info() names.
  *
+ * The SONAME is libvgetrandom.so.MAJOR. Within a major version, and 0 is one, functions are added
+ * and reserved members taken into use, nothing else.
+ *
  * Every function here may be called from any thread and, with the one exception named at
  * vgetrandom(), from a signal handler. Nothing here has to be initialised or freed. What the
  * environment takes away (VGETRANDOM_MEMORY and its like, see SECURITY.md) is read once, when the

@@ -5,6 +5,7 @@
 #include <vgetrandom.h>
 
 #include "huge_pages.h"
+#include "linked.h"
 #include "slots.h"
 
 #include <errno.h>
@@ -192,6 +193,7 @@ static PyObject *random_bytes_into(PyObject *module, PyObject *arg)
 static PyMethodDef methods[] = {
 	{ "random_bytes", random_bytes, METH_O, random_bytes_doc },
 	{ "random_bytes_into", random_bytes_into, METH_O, random_bytes_into_doc },
+	{ "linked", linked, METH_NOARGS, linked_doc },
 	{ NULL, NULL, 0, NULL },
 };
 
@@ -201,8 +203,13 @@ static struct PyModuleDef module = {
 	.m_methods = methods,
 };
 
+static int execute(PyObject *self)
+{
+	return PyModule_AddStringConstant(self, "__version__", VGETRANDOM_VERSION);
+}
+
 PyMODINIT_FUNC PyInit__native(void)
 {
-	module.m_slots = slots_for_this_python();
+	module.m_slots = slots_for_this_python(execute);
 	return PyModuleDef_Init(&module);
 }

@@ -114,6 +114,6 @@ PyMODINIT_FUNC PyInit__peers(void)
 	/* Another interpreter of this process may already be drawing: leave what it found. */
 	if (!kernel_getrandom)
 		kernel_getrandom = vdso_getrandom(&params);
-	module.m_slots = slots_for_this_python();
+	module.m_slots = slots_for_this_python(NULL);
 	return PyModuleDef_Init(&module);
 }

@@ -1,0 +1,78 @@
+/* What this extension is linked with, for cffi to call.
+ *
+ * A process may have a second copy of the library: another extension's, the system's. The loader
+ * decides which one this extension gets, by SONAME and by what is loaded already. Were cffi to open
+ * the package's file for itself, it could get the other one, and reseed() would leave alone the
+ * states that random_bytes() draws from. */
+#define _GNU_SOURCE
+#define PY_SSIZE_T_CLEAN
+#include "linked.h"
+
+#include <vgetrandom.h>
+
+#include <dlfcn.h>
+
+static const struct {
+	const char *name;
+	void *address;
+} functions[] = {
+	{ "vgetrandom", vgetrandom },
+	{ "vgetrandom_get_info", vgetrandom_get_info },
+	{ "vgetrandom_get_stats", vgetrandom_get_stats },
+	{ "vgetrandom_process", vgetrandom_process },
+	{ "vgetrandom_reseed", vgetrandom_reseed },
+};
+#define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
+
+const char linked_doc[] =
+	"linked($module, /)\n"
+	"--\n"
+	"\n"
+	"Tell which library this extension is linked with.\n"
+	"\n"
+	"Returns:\n"
+	"    tuple[str, dict[str, int]]: The path of the file, and the address of\n"
+	"        each of its functions.\n"
+	"\n"
+	"Raises:\n"
+	"    ImportError: The functions come from two different files.";
+
+static PyObject *addresses(void)
+{
+	PyObject *dict = PyDict_New();
+
+	for (size_t i = 0; dict && i < FUNCTIONS; i++) {
+		PyObject *address = PyLong_FromVoidPtr(functions[i].address);
+
+		if (!address || PyDict_SetItemString(dict, functions[i].name, address))
+			Py_CLEAR(dict);
+		Py_XDECREF(address);
+	}
+	return dict;
+}
+
+PyObject *linked(PyObject *module, PyObject *unused)
+{
+	(void)module, (void)unused;
+	Dl_info first = { 0 }, other = { 0 };
+
+	/* A preloaded library of another version may have some of the functions and not all. */
+	for (size_t i = 0; i < FUNCTIONS; i++) {
+		if (!dladdr(functions[i].address, i ? &other : &first))
+			return PyErr_Format(PyExc_ImportError, "no file is known to have %s()",
+					    functions[i].name);
+		if (i && other.dli_fbase != first.dli_fbase)
+			return PyErr_Format(PyExc_ImportError,
+					    "%s() comes from %s, but %s() from %s: two versions of "
+					    "libvgetrandom are mixed up in this process",
+					    functions[0].name, first.dli_fname, functions[i].name,
+					    other.dli_fname);
+	}
+	PyObject *path = PyUnicode_DecodeFSDefault(first.dli_fname);
+	PyObject *table = path ? addresses() : NULL;
+	PyObject *result = table ? PyTuple_Pack(2, path, table) : NULL;
+
+	Py_XDECREF(path);
+	Py_XDECREF(table);
+	return result;
+}
