@@ -19,9 +19,10 @@ _Static_assert(sizeof(struct vgetrandom_info) == 64 * sizeof(void *),
 _Static_assert(sizeof(struct vgetrandom_stats) == 32 * sizeof(uint64_t),
 	       "struct vgetrandom_stats has grown");
 
+/* Of the calling thread's state. */
 static const char *memory_name(void)
 {
-	switch (memory_kind()) {
+	switch (self.slot ? memory_kind() : MEMORY_NONE) {
 	case MEMORY_DROPPABLE:
 		return "droppable";
 	case MEMORY_WIPE_ON_FORK:
@@ -37,10 +38,12 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 	unsigned char drawn[1];
 
 	/* Some of it is settled by the first draw only. */
+	state_claim_now();
 	vgetrandom(drawn, sizeof(drawn), 0);
 	wipe(drawn, sizeof(drawn));
 
-	bool stateful = memory_kind() != MEMORY_NONE;
+	/* What this thread's draws are, whatever others have. */
+	bool stateful = self.slot != NULL;
 
 	*info = (struct vgetrandom_info){
 		.chacha20 = chacha20()->name,
@@ -50,6 +53,7 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 		.state_bytes = stateful ? (size_t)sysconf(_SC_PAGESIZE) : 0,
 		.batch_bytes = stateful ? BATCH_BYTES : 0,
 	};
+	state_notes(&notes);
 	memory_notes(&notes);
 	chacha20_notes(&notes);
 	if (stateful) {

@@ -4,24 +4,25 @@
 #include "kernel.h"
 #include "environment.h"
 #include "process.h"
+#include "shortage.h"
+#include "system_call.h"
+#include "wipe_on_fork.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* From the kernel's headers, which may be older than the kernel. */
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08
 #endif
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18
-#endif
 #ifndef MLOCK_ONFAULT
 #define MLOCK_ONFAULT 1
 #endif
 
+/* MEMORY_UNKNOWN until something was mapped or everything refused for good. What passes settles
+ * nothing: a thread that finds no memory today must not cost all others theirs for ever. */
 static _Atomic enum memory_kind settled;
 static _Atomic bool not_locked, not_hidden_from_dumps;
 
@@ -29,30 +30,25 @@ static void *map_droppable(size_t size)
 {
 	/* A mapping type of its own: EINVAL together with MAP_PRIVATE or MAP_SHARED. */
 	int flags = kernel_mmap_flags();
-	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			   flags ? flags : MAP_DROPPABLE | MAP_ANONYMOUS, -1, 0);
 
-	return pages == MAP_FAILED ? NULL : pages;
+	return system_mmap(size, PROT_READ | PROT_WRITE,
+			   flags ? flags : MAP_DROPPABLE | MAP_ANONYMOUS, -1);
 }
 
 static void lock(void *pages, size_t size)
 {
 	/* ONFAULT: most of these pages will never be touched. */
-	if (mlock2(pages, size, MLOCK_ONFAULT))
+	if (system_mlock2(pages, size, MLOCK_ONFAULT))
 		not_locked = true;
 }
 
 static void *map_wipe_on_fork(size_t size)
 {
-	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *pages = wipe_on_fork_map(size);
 
-	if (pages == MAP_FAILED)
+	if (!pages)
 		return NULL;
-	if (madvise(pages, size, MADV_WIPEONFORK)) {
-		munmap(pages, size);
-		return NULL;
-	}
-	if (madvise(pages, size, MADV_DONTDUMP))
+	if (system_madvise(pages, size, MADV_DONTDUMP))
 		not_hidden_from_dumps = true;
 	lock(pages, size);
 	return pages;
@@ -60,67 +56,80 @@ static void *map_wipe_on_fork(size_t size)
 
 static void *map(enum memory_kind kind, size_t size)
 {
-	switch (kind) {
-	case MEMORY_DROPPABLE:
-		return map_droppable(size);
-	case MEMORY_WIPE_ON_FORK:
-		return map_wipe_on_fork(size);
-	default:
-		return NULL;
-	}
+	return kind == MEMORY_DROPPABLE ? map_droppable(size) : map_wipe_on_fork(size);
+}
+
+/* Returns what it is settled to be: of racing threads one settles it. */
+static enum memory_kind settle(enum memory_kind kind)
+{
+	enum memory_kind expected = MEMORY_UNKNOWN;
+
+	return atomic_compare_exchange_strong(&settled, &expected, kind) ? kind : expected;
+}
+
+enum memory_kind memory_kind(void)
+{
+	return settled;
+}
+
+/* Each value takes away one more of the better kinds. */
+static enum memory_kind best_allowed(void)
+{
+	return MEMORY_DROPPABLE + (enum memory_kind)env_restriction(ENV_MEMORY);
+}
+
+bool memory_usable(void)
+{
+	if (settled == MEMORY_UNKNOWN && best_allowed() == MEMORY_NONE)
+		settle(MEMORY_NONE);
+	if (settled == MEMORY_NONE)
+		return false;
+	/* Without the marker a forked child could not tell whose states are whose. */
+	if (process_has_marker())
+		return true;
+	if (wipe_on_fork_refused())
+		settle(MEMORY_NONE);
+	return false;
 }
 
 /* Kernels and sandboxes without a kind answer EINVAL, EOPNOTSUPP, ENOTSUPP (524) or EPERM;
- * whatever the answer is, the next kind is tried. */
-enum memory_kind memory_kind(void)
-{
-	enum memory_kind kind = settled, expected = MEMORY_UNKNOWN;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *probe = NULL;
-
-	if (kind != MEMORY_UNKNOWN)
-		return kind;
-	/* Without the marker a forked child could not tell whose states are whose. */
-	if (!process_has_marker())
-		return MEMORY_NONE;
-	/* Each value takes away one more of the better kinds. */
-	kind = MEMORY_DROPPABLE + (enum memory_kind)env_restriction(ENV_MEMORY);
-	for (; kind < MEMORY_NONE && !(probe = map(kind, page)); kind++)
-		if (errno == ENOMEM)
-			return MEMORY_NONE; /* for now: want of memory passes */
-	if (probe)
-		munmap(probe, page);
-	/* Of racing threads one settles it. */
-	if (!atomic_compare_exchange_strong(&settled, &expected, kind))
-		kind = expected;
-	return kind;
-}
-
+ * whatever the answer is, unless it is a shortage, the next kind is tried. */
 void *memory_map(size_t size)
 {
-	void *pages = map(memory_kind(), size);
+	enum memory_kind kind = settled;
+	void *pages = NULL;
 
+	if (kind == MEMORY_UNKNOWN)
+		kind = best_allowed();
+	for (; kind < MEMORY_NONE && !(pages = map(kind, size)); kind++)
+		/* A kind that was there before stays the kind, whatever a later sandbox says. */
+		if (is_shortage(errno) || settled != MEMORY_UNKNOWN)
+			return NULL;
+	if (settle(kind) != kind && pages) {
+		system_munmap(pages, size);
+		return NULL;
+	}
 	/* In a huge page one drop would wipe many threads' states. */
 	if (pages)
-		madvise(pages, size, MADV_NOHUGEPAGE);
+		system_madvise(pages, size, MADV_NOHUGEPAGE);
 	return pages;
 }
 
 void memory_unmap(void *pages, size_t size)
 {
-	munmap(pages, size);
+	system_munmap(pages, size);
 }
 
 void memory_after_fork(void *pages, size_t size)
 {
-	if (memory_kind() == MEMORY_WIPE_ON_FORK)
+	if (settled == MEMORY_WIPE_ON_FORK)
 		lock(pages, size);
 }
 
 void memory_notes(struct notes *notes)
 {
 	unsigned int restriction = env_restriction(ENV_MEMORY);
-	enum memory_kind kind = memory_kind();
+	enum memory_kind kind = settled;
 
 	if (env_is_unknown(ENV_MEMORY))
 		note(notes,

@@ -1,16 +1,12 @@
 #define _GNU_SOURCE
 #include "process.h"
 
+#include "system_call.h"
+#include "wipe_on_fork.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18
-#endif
-
-#define NO_ADVICE (-1)
 
 /* Alone in a page that reads as zeros in a forked child. It is not droppable: a drop would look
  * like a fork. */
@@ -23,26 +19,21 @@ static _Atomic(marker_t *) marker;
 /* In ordinary memory, so that a child counts on from where its parent was. */
 static _Atomic uint64_t last_epoch = STARTED;
 
+/* Whether there was an attempt to have one. */
+static _Atomic bool marker_tried;
+
 static marker_t *find_marker(void)
 {
 	marker_t *page = marker, *expected = NULL;
 
 	if (page)
 		return page;
+	marker_tried = true;
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 
-	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if ((void *)page == MAP_FAILED)
-		return NULL;
-	/* qemu's user mode, and what else ignores advice that it does not know, says yes to
-	 * everything, to what cannot be as well. */
-	if (madvise((void *)page, size, NO_ADVICE) == 0 ||
-	    madvise((void *)page, size, MADV_WIPEONFORK)) {
-		munmap((void *)page, size);
-		return NULL;
-	}
-	if (!atomic_compare_exchange_strong(&marker, &expected, page)) {
-		munmap((void *)page, size);
+	page = wipe_on_fork_map(size);
+	if (page && !atomic_compare_exchange_strong(&marker, &expected, page)) {
+		system_munmap((const void *)page, size);
 		page = expected;
 	}
 	return page;
@@ -55,10 +46,12 @@ bool process_has_marker(void)
 
 uint64_t process_epoch(void)
 {
-	marker_t *page = find_marker();
+	/* Asked for at every draw of some threads, it does not try again what passes: that is for
+	 * process_has_marker(), and so for those who know how often they try. */
+	marker_t *page = marker_tried ? marker : find_marker();
 
 	if (!page)
-		return (uint64_t)getpid();
+		return (uint64_t)system_getpid();
 	for (;;) {
 		uint64_t epoch = *page, started = STARTED;
 

@@ -9,7 +9,7 @@
 uint64_t process_epoch(void);
 
 /* Whether the epochs come from a page that the kernel wipes on fork. If not they are process
- * IDs, and no state may be kept. */
+ * IDs, and no state may be kept; each call tries again, unless such pages are refused for good. */
 bool process_has_marker(void);
 
 #endif

@@ -3,12 +3,11 @@
 
 #include "memory.h"
 #include "process.h"
+#include "system_call.h"
 #include "wipe.h"
 
 #include <pthread.h>
 #include <stddef.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* As many states as fit, with 4 KiB pages, under the smallest RLIMIT_MEMLOCK that is common. */
@@ -61,10 +60,10 @@ static struct slot *claim_new(uint64_t epoch)
 
 	if (!pages)
 		return NULL;
-	struct slab *slab = mmap(NULL, sizeof(*slab), PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct slab *slab =
+		system_mmap(sizeof(*slab), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
-	if ((void *)slab == MAP_FAILED) {
+	if (!slab) {
 		memory_unmap(pages, SLOTS_PER_SLAB * page);
 		return NULL;
 	}
@@ -77,7 +76,7 @@ static struct slot *claim_new(uint64_t epoch)
 
 		if (slot) {
 			memory_unmap(pages, SLOTS_PER_SLAB * page);
-			munmap(slab, sizeof(*slab));
+			system_munmap(slab, sizeof(*slab));
 			return slot;
 		}
 	} while (!atomic_compare_exchange_strong(&slabs, &slab->next, slab));
@@ -96,6 +95,7 @@ static void exit_thread(void *slot)
 	struct slot *mine = slot;
 
 	self.closed = true;
+	self.lacks = LACKS_TIME;
 	self.state = NULL;
 	self.slot = NULL;
 	barrier();
@@ -106,20 +106,30 @@ static void exit_thread(void *slot)
 /* Stored as one more than the key, so that zero means none yet. */
 static _Atomic uint64_t exit_key;
 
-static bool run_at_thread_exit(struct slot *slot)
+static bool make_exit_key(void)
 {
-	uint64_t stored = exit_key;
+	uint64_t none = 0;
 	pthread_key_t key;
 
-	if (!stored) {
-		if (pthread_key_create(&key, exit_thread))
-			return false;
-		if (atomic_compare_exchange_strong(&exit_key, &stored, (uint64_t)key + 1))
-			stored = (uint64_t)key + 1;
-		else
-			pthread_key_delete(key);
-	}
-	return pthread_setspecific((pthread_key_t)(stored - 1), slot) == 0;
+	if (exit_key)
+		return true;
+	if (pthread_key_create(&key, exit_thread))
+		return false;
+	if (!atomic_compare_exchange_strong(&exit_key, &none, (uint64_t)key + 1))
+		pthread_key_delete(key);
+	return true;
+}
+
+/* So early that there is a key to be had, and one of the first 32, for which glibc allocates
+ * nothing. Where there is none, or a draw is made before this, claiming tries again. */
+__attribute__((constructor)) static void make_exit_key_at_load(void)
+{
+	make_exit_key();
+}
+
+static bool run_at_thread_exit(struct slot *slot)
+{
+	return pthread_setspecific((pthread_key_t)(exit_key - 1), slot) == 0;
 }
 
 /* ---- fork ---- */
@@ -157,45 +167,100 @@ void states_after_fork(void)
 	}
 }
 
-static struct slot *claim(void)
+/* Leaves the thread with a slot or says what it lacks. */
+static enum lack claim(struct slot **claimed)
 {
-	struct slot *slot;
-
+	if (!memory_usable())
+		return LACKS_MEMORY;
+	if (!make_exit_key())
+		return LACKS_EXIT_HOOK;
 	/* Without a slot, the thread that came through a fork is known by being the main one. */
-	if (syscall(SYS_gettid) == getpid())
+	if (system_gettid() == system_getpid())
 		reclaim(NULL);
 	uint64_t epoch = process_epoch();
+	struct slot *slot = claim_free(epoch);
 
-	slot = claim_free(epoch);
 	if (!slot)
 		slot = claim_new(epoch);
 	if (!slot)
-		return NULL;
+		return LACKS_MEMORY;
 	if (!run_at_thread_exit(slot)) {
 		give_back(slot);
-		return NULL;
+		return LACKS_EXIT_HOOK;
 	}
 	counters_begin(&slot->counters, epoch);
-	return slot;
+	*claimed = slot;
+	return LACKS_NOTHING;
+}
+
+#define LONGEST_PAUSE 65536
+
+static void pause_claiming(void)
+{
+	if (self.pause == 0)
+		self.pause = 1;
+	self.paused = self.pause - 1;
+	if (self.pause < LONGEST_PAUSE)
+		self.pause *= 2;
 }
 
 void state_claim(void)
 {
 	if (self.closed || memory_kind() == MEMORY_NONE)
 		return;
+	if (self.paused > 0) {
+		self.paused--;
+		return;
+	}
 	/* From here on a signal handler that draws leaves the claiming to us. */
 	self.closed = true;
+	self.lacks = LACKS_TIME;
 	barrier();
+	struct slot *slot = self.slot;
 	/* One that drew a moment ago may have done it. */
-	if (!self.slot) {
-		struct slot *slot = claim();
+	enum lack lacks = slot ? LACKS_NOTHING : claim(&slot);
 
-		self.slot = slot;
-		barrier();
-		self.state = slot ? slot->state : NULL;
-	}
+	self.slot = slot;
+	barrier();
+	self.state = slot ? slot->state : NULL;
+	if (lacks != LACKS_NOTHING)
+		pause_claiming();
+	self.lacks = lacks;
 	barrier();
 	self.closed = false;
+}
+
+void state_claim_now(void)
+{
+	if (self.slot)
+		return;
+	self.paused = 0;
+	state_claim();
+}
+
+void state_notes(struct notes *notes)
+{
+	if (memory_kind() == MEMORY_NONE)
+		return;
+	switch (self.lacks) {
+	case LACKS_MEMORY:
+		note(notes, "no memory was to be had for this thread's state (see RLIMIT_AS and "
+			    "RLIMIT_MEMLOCK): until another attempt succeeds, each of its requests "
+			    "is a getrandom(2) call");
+		break;
+	case LACKS_EXIT_HOOK:
+		note(notes,
+		     "no pthread key was to be had (a process has PTHREAD_KEYS_MAX of them), "
+		     "or no memory for its value: until another attempt succeeds, each of "
+		     "this thread's requests is a getrandom(2) call");
+		break;
+	case LACKS_TIME:
+		note(notes, "this thread is ending, or in a signal handler in the middle of its "
+			    "first draw: each of its requests is a getrandom(2) call");
+		break;
+	default:
+		break;
+	}
 }
 
 void states_visit(void (*visit)(struct state *state))

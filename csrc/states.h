@@ -4,6 +4,7 @@
 
 #include "counters.h"
 #include "hidden.h"
+#include "notes.h"
 #include "state.h"
 #include "wipe.h"
 
@@ -19,11 +20,22 @@ struct slot {
 	struct counters counters;
 };
 
+/* Why a thread has no state. */
+enum lack {
+	LACKS_NOTHING, /* it has one, or has never tried */
+	LACKS_MEMORY,
+	LACKS_EXIT_HOOK, /* no pthread key is left, or none of its thread-specific data */
+	LACKS_TIME,      /* it is ending, or just claiming one */
+};
+
 /* A thread's own record, outside the droppable page. */
 struct thread {
 	struct state *state; /* NULL while a draw has it out, and before the first draw */
 	struct slot *slot;   /* NULL before the first draw */
 	bool closed;         /* has no state and takes none: claiming its slot, or exiting */
+	uint8_t lacks;       /* enum lack */
+	uint32_t pause;      /* draws between its last attempt to claim one and the next */
+	uint32_t paused;     /* how many of them are left */
 };
 
 /* initial-exec: an access may neither allocate nor take a lock, because a signal handler makes
@@ -36,8 +48,16 @@ struct thread {
 
 extern THREAD_LOCAL struct thread self HIDDEN;
 
-/* Gives the calling thread a state of its own, if it can have one. */
+/* Gives the calling thread a state of its own, if it can have one. What was missing at the last
+ * attempt is asked for again after 1, 2, 4 and so on draws, at most 65,536: a draw that tries costs
+ * three times one that does not. */
 void state_claim(void);
+
+/* As state_claim(), but tries now. */
+void state_claim_now(void);
+
+/* Why the calling thread has no state, unless memory_notes() has said it of all. */
+void state_notes(struct notes *notes);
 
 /* Takes the calling thread's state out, claiming one at the first draw. NULL where it is out
  * already (this is a signal handler that interrupted a draw) or cannot be had: then the kernel

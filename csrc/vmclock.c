@@ -1,11 +1,10 @@
 #define _GNU_SOURCE
 #include "vmclock.h"
 
-#include <fcntl.h>
+#include "system_call.h"
+
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 /* What the device offers, as far as we need it: linux/vmclock-abi.h (Linux 6.13), little-endian
  * as everything here. */
@@ -18,15 +17,15 @@
 
 static const unsigned char *map(const char *path, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = system_open(path);
 
 	if (fd < 0)
 		return NULL;
 	/* A device answers 0; an empty file would answer with SIGBUS later. */
-	void *page = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	const void *page = system_mmap(size, PROT_READ, MAP_SHARED, fd);
 
-	close(fd);
-	return page == MAP_FAILED ? NULL : page;
+	system_close(fd);
+	return page;
 }
 
 watched_word *vmclock_map(const char *path)
@@ -46,6 +45,6 @@ watched_word *vmclock_map(const char *path)
 	    bytes >= VMCLOCK_GENERATION_OFFSET + sizeof(uint64_t) &&
 	    (flags & VMCLOCK_GENERATION_PRESENT))
 		return (watched_word *)(const void *)(page + VMCLOCK_GENERATION_OFFSET);
-	munmap((void *)(uintptr_t)page, size);
+	system_munmap(page, size);
 	return NULL;
 }

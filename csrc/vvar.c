@@ -1,15 +1,14 @@
 #define _GNU_SOURCE
 #include "vvar.h"
 
+#include "system_call.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* proc_pid_maps(5): which mapping covers an address. As old as the vDSO's getrandom (Linux 6.11),
  * and, unlike reading the text, as quick in a large process as in a small one. The kernel's
@@ -34,7 +33,7 @@ static uintptr_t vvar_start(int maps, uintptr_t address)
 	};
 
 	/* "[vvar]" and "[vvar_vclock]". */
-	if (ioctl(maps, PROCMAP_QUERY, &query) || strncmp(name, "[vvar", 5) != 0)
+	if (system_ioctl(maps, PROCMAP_QUERY, &query) || strncmp(name, "[vvar", 5) != 0)
 		return 0;
 	return (uintptr_t)query.vma_start;
 }
@@ -52,7 +51,7 @@ static bool readable(uintptr_t address)
 int vvar_pages(const void **pages, int max)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = getauxval(AT_SYSINFO_EHDR), start;
-	int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	int maps = system_open("/proc/self/maps");
 	int count = 0;
 
 	if (maps < 0)
@@ -64,6 +63,6 @@ int vvar_pages(const void **pages, int max)
 				pages[count++] = (const void *)at;
 		end = start;
 	}
-	close(maps);
+	system_close(maps);
 	return count;
 }

@@ -1,0 +1,81 @@
+/* System calls as the kernel has them, errno included.
+ *
+ * libc's open(), read() and close() are cancellation points: in a thread that pthread_cancel(3) has
+ * met they do not return, so that a draw would end with the thread and leave its descriptor behind.
+ * And mmap() may be somebody else's, who allocates or logs: inside a draw, perhaps in a signal
+ * handler. No file of the core calls libc for what the kernel does. Which calls are made when is a
+ * promise to sandboxes (docs/sandboxes.md).
+ */
+#ifndef VGETRANDOM_SYSTEM_CALL_H
+#define VGETRANDOM_SYSTEM_CALL_H
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* The kernel reads whole registers: each argument is as wide as one. NULL on failure. */
+static inline void *system_mmap(size_t size, int protection, int flags, int fd)
+{
+#ifdef SYS_mmap2
+	long number = SYS_mmap2;
+#else
+	long number = SYS_mmap;
+#endif
+	long at = syscall(number, 0L, size, (long)protection, (long)flags, (long)fd, 0L);
+
+	return at == -1 ? NULL : (void *)(uintptr_t)at;
+}
+
+/* The rest return -1 on failure, as libc's do. */
+
+static inline int system_munmap(const void *pages, size_t size)
+{
+	return (int)syscall(SYS_munmap, pages, size);
+}
+
+static inline int system_madvise(const void *pages, size_t size, int advice)
+{
+	return (int)syscall(SYS_madvise, pages, size, (long)advice);
+}
+
+static inline int system_mlock2(const void *pages, size_t size, unsigned int flags)
+{
+	return (int)syscall(SYS_mlock2, pages, size, (unsigned long)flags);
+}
+
+/* For reading, and closed when the process runs another program. */
+static inline int system_open(const char *path)
+{
+	return (int)syscall(SYS_openat, (long)AT_FDCWD, path, (long)(O_RDONLY | O_CLOEXEC), 0L);
+}
+
+static inline ssize_t system_read(int fd, void *buf, size_t len)
+{
+	return syscall(SYS_read, (long)fd, buf, len);
+}
+
+static inline int system_ioctl(int fd, unsigned long request, void *argument)
+{
+	return (int)syscall(SYS_ioctl, (long)fd, request, argument);
+}
+
+static inline void system_close(int fd)
+{
+	syscall(SYS_close, (long)fd);
+}
+
+static inline pid_t system_getpid(void)
+{
+	return (pid_t)syscall(SYS_getpid);
+}
+
+static inline pid_t system_gettid(void)
+{
+	return (pid_t)syscall(SYS_gettid);
+}
+
+#endif
