@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 
+import vgetrandom  # annotations find what is loaded late through it
+
 if sys.implementation.name == "cpython":
     try:
         from vgetrandom._native import __version__ as __version__
@@ -23,9 +25,12 @@ else:  # PyPy, where cffi is the fast way
 
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost 5 ms
 if TYPE_CHECKING:
-    from vgetrandom._core import Info, Stats
+    from vgetrandom._results import Info, Reseeds, Stats
 
 __all__ = [
+    "Info",
+    "Reseeds",
+    "Stats",
     "get_include",
     "get_library",
     "info",
@@ -35,10 +40,32 @@ __all__ = [
     "stats",
 ]
 
+# Loaded by the first look at it: public name -> the module that has it.
+_ELSEWHERE = {
+    "Info": "vgetrandom._results",
+    "Reseeds": "vgetrandom._results",
+    "Stats": "vgetrandom._results",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(_ELSEWHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ELSEWHERE})
+
+
 # What follows is not hot and goes through cffi, which is imported by the first call.
 
 
-def info() -> Info:
+def info() -> vgetrandom.Info:
     """Tell what is in use on this machine, and why.
 
     Draws one byte, so that it tells what is in use and not what might be.
@@ -52,7 +79,7 @@ def info() -> Info:
     return _core.info()
 
 
-def stats() -> Stats:
+def stats() -> vgetrandom.Stats:
     """Tell what this process has done so far.
 
     Returns:

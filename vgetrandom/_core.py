@@ -10,18 +10,15 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from operator import index
-from types import MappingProxyType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from types import SimpleNamespace
+from typing import Any, SupportsIndex
 
 from cffi import FFI
 
 from vgetrandom import _paths
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+from vgetrandom._results import Info, Reseeds, Stats
+from vgetrandom._typing import Buffer
 
 CDEF = """
 ssize_t vgetrandom(void *buf, size_t len, unsigned int flags);
@@ -82,51 +79,6 @@ else:
     _lib = _ffi.dlopen(_paths.library())
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What is in use on this machine.
-
-    Attributes:
-        chacha20 (str): The instruction set: "avx512", "avx2", "sse2", "neon" or "portable".
-        memory (str): Where states live: "droppable" (MAP_DROPPABLE: all guarantees hold),
-            "wipe-on-fork" (MADV_WIPEONFORK: notes say whether it can be swapped), or "none"
-            (nothing is kept, every request is a system call).
-        kernel_entropy (str): What every refill mixes in: "vdso" or "syscall".
-        watch (str): What tells that the kernel reseeded or the virtual machine was cloned:
-            "vdso-generation", "vmclock" or "none".
-        state_bytes (int): The size of a thread's state, in bytes.
-        batch_bytes (int): How many bytes at most exist per thread before they are served.
-        notes (tuple[str, ...]): Each guarantee that does not hold here, and why.
-    """
-
-    chacha20: str
-    memory: str
-    kernel_entropy: str
-    watch: str
-    state_bytes: int
-    batch_bytes: int
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What this process has done.
-
-    Attributes:
-        refills (int): Batches and bulk chunks computed, each under a key of its own.
-        reseeds (Mapping[str, int]): Keys fetched from the kernel, by reason: "first" (a thread's
-            first), "wiped" (the page was zero: dropped, or this is a forked child), "generation"
-            (the kernel reseeded or the machine was cloned), "requested" (by reseed()).
-        syscalls (int): Calls of getrandom(2).
-        fallbacks (int): Requests that the kernel served whole, no state being usable.
-    """
-
-    refills: int
-    reseeds: Mapping[str, int]
-    syscalls: int
-    fallbacks: int
-
-
 def _text(string: Any) -> str:
     raw = _ffi.string(string)
     assert isinstance(raw, bytes)
@@ -157,10 +109,14 @@ def stats() -> Stats:
     """See vgetrandom.stats()."""
     c: Any = _ffi.new("struct vgetrandom_stats *")
     _lib.vgetrandom_get_stats(c)
-    reasons = ("first", "wiped", "generation", "requested")
     return Stats(
         refills=c.refills,
-        reseeds=MappingProxyType({reason: getattr(c, f"reseeds_{reason}") for reason in reasons}),
+        reseeds=Reseeds(
+            first=c.reseeds_first,
+            wiped=c.reseeds_wiped,
+            generation=c.reseeds_generation,
+            requested=c.reseeds_requested,
+        ),
         syscalls=c.syscalls,
         fallbacks=c.fallbacks,
     )
@@ -218,9 +174,9 @@ def random_bytes(size: SupportsIndex, /) -> bytes:
 def random_bytes_into(buffer: Buffer, /) -> None:
     """See vgetrandom._native.random_bytes_into()."""
     try:
-        memory = _ffi.from_buffer("unsigned char[]", buffer, require_writable=True)
+        memory = _ffi.from_buffer("unsigned char[]", buffer, require_writable=True)  # type: ignore[call-overload]
     except (TypeError, BufferError, ValueError) as error:
-        if isinstance(error, ValueError) and memoryview(buffer).c_contiguous:
+        if isinstance(error, ValueError) and memoryview(buffer).c_contiguous:  # type: ignore[arg-type]
             raise
         message = (
             "random_bytes_into() argument must be a contiguous read-write bytes-like object, "

@@ -1,6 +1,6 @@
 from typing import SupportsIndex
 
-from typing_extensions import Buffer
+from vgetrandom._typing import Buffer
 
 __version__: str
 

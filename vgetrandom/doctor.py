@@ -7,21 +7,18 @@ for.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 from vgetrandom._probes import PROBES, Row
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
 
 __all__ = ["Row", "add_arguments", "diagnose", "run", "summary", "table"]
 

@@ -17,13 +17,10 @@ import mmap
 import operator
 import os
 import threading
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Hashable
+from typing import NoReturn, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-    from typing import Self
-
-    from _typeshed import ReadableBuffer
+from vgetrandom._typing import Buffer
 
 __all__ = ["DroppableCache", "DroppableMemory", "Entry"]
 
@@ -81,7 +78,7 @@ class DroppableMemory(mmap.mmap):
                 f"{kernel.release} on {kernel.machine}: {error.strerror})",
             ) from error
 
-    def store(self, data: ReadableBuffer, /, offset: int = 0) -> Entry:
+    def store(self, data: Buffer, /, offset: int = 0) -> Entry:
         """Copy `data` into the memory so that its loss can be noticed.
 
         Writing through the buffer or storing over an entry makes the older entry meaningless: it
@@ -98,7 +95,7 @@ class DroppableMemory(mmap.mmap):
             TypeError: `data` is not a C-contiguous buffer.
             ValueError: `data` at `offset` does not lie inside the memory, or the memory is closed.
         """
-        view = memoryview(data)
+        view = memoryview(data)  # type: ignore[arg-type]
         view = view.cast("B") if view.nbytes else memoryview(b"")
         stop = offset + len(view)
         if offset < 0 or stop > len(self):
@@ -237,7 +234,7 @@ class DroppableCache:
         # `put` takes a slot out of the index before it writes there: still in means not written.
         return value if self._slots.get(key) is slot else None
 
-    def put(self, key: Hashable, value: ReadableBuffer, /) -> None:
+    def put(self, key: Hashable, value: Buffer, /) -> None:
         """Store a value, in place of the one under the same key.
 
         Args:
@@ -249,7 +246,7 @@ class DroppableCache:
             ValueError: `value` is larger than the whole cache, or the cache is closed.
         """
         # An empty value takes a byte too, or the index would grow without bound.
-        room = max(1, memoryview(value).nbytes)
+        room = max(1, memoryview(value).nbytes)  # type: ignore[arg-type]
         if room > len(self._memory):
             raise ValueError(
                 f"a value of {room} bytes does not fit a cache of {len(self._memory)} bytes"
