@@ -2,6 +2,7 @@
 #define VGETRANDOM_API __attribute__((visibility("default")))
 #include "include/vgetrandom.h"
 
+#include "additional.h"
 #include "chacha20/chacha20.h"
 #include "kernel.h"
 #include "memory.h"
@@ -59,6 +60,7 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 	if (stateful) {
 		kernel_notes(&notes);
 		watch_notes(&notes);
+		additional_notes(&notes);
 	}
 }
 

@@ -26,6 +26,7 @@ else:  # PyPy, where cffi is the fast way
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost 5 ms
 if TYPE_CHECKING:
     from vgetrandom._results import Info, Reseeds, Stats
+    from vgetrandom._typing import Buffer as Buffer  # not public: the annotations' own
 
 __all__ = [
     "Info",
@@ -40,8 +41,9 @@ __all__ = [
     "stats",
 ]
 
-# Loaded by the first look at it: public name -> the module that has it.
+# Loaded by the first look at it: name -> the module that has it.
 _ELSEWHERE = {
+    "Buffer": "vgetrandom._typing",
     "Info": "vgetrandom._results",
     "Reseeds": "vgetrandom._results",
     "Stats": "vgetrandom._results",
@@ -91,15 +93,26 @@ def stats() -> vgetrandom.Stats:
     return _core.stats()
 
 
-def reseed() -> None:
+def reseed(additional: vgetrandom.Buffer = b"") -> None:
     """Make every thread's next draw start from a fresh key.
 
     For hooks that run after a machine was restored from a snapshot, such as AWS Lambda
-    SnapStart's after-restore, where ``info().watch`` is ``"none"``. Never needed after a fork.
+    SnapStart's after-restore. Where the kernel's generator was cloned with the machine, fresh keys
+    are the same in every clone, and only bytes that the clones do not share part them in secret.
+    Never needed after a fork.
+
+    Args:
+        additional (Buffer): Bytes that go into every key which this process and its children
+            fetch from now on, together with all that was given before: an instance's secret, or a
+            nonce from the host. Any C-contiguous buffer. They can only add: bytes that somebody
+            else knows or chose do no harm.
+
+    Raises:
+        TypeError: additional is a str, None, not C-contiguous, or not a buffer.
     """
     from vgetrandom import _core
 
-    _core.reseed()
+    _core.reseed(additional)
 
 
 def get_include() -> str:

@@ -22,7 +22,7 @@ from vgetrandom._typing import Buffer
 
 CDEF = """
 ssize_t vgetrandom(void *buf, size_t len, unsigned int flags);
-void vgetrandom_reseed(void);
+void vgetrandom_reseed(const void *additional, size_t len);
 uint64_t vgetrandom_process(void);
 
 struct vgetrandom_info {
@@ -122,9 +122,21 @@ def stats() -> Stats:
     )
 
 
-def reseed() -> None:
+def reseed(additional: Buffer = b"") -> None:
     """See vgetrandom.reseed()."""
-    _lib.vgetrandom_reseed()
+    try:
+        memory = _ffi.from_buffer("unsigned char[]", additional)  # type: ignore[arg-type]
+    except (BufferError, ValueError) as error:
+        # The object's own word: a closed mmap's, say.
+        if isinstance(error, ValueError) and memoryview(additional).c_contiguous:  # type: ignore[arg-type]
+            raise
+        message = (
+            "reseed() argument must be a C-contiguous bytes-like object, "
+            f"not {type(additional).__name__}"
+        )
+        raise TypeError(message) from error
+    with memory:
+        _lib.vgetrandom_reseed(memory, len(memory))
 
 
 def _fill_chunks(memory: Any, size: int) -> None:

@@ -59,9 +59,16 @@ extern "C" {
  */
 VGETRANDOM_API ssize_t vgetrandom(void *buf, size_t len, unsigned int flags);
 
-/* Every thread's next draw starts from a fresh key. For hooks that run after the machine was
- * restored from a snapshot, where nothing else tells (see `watch` below). */
-VGETRANDOM_API void vgetrandom_reseed(void);
+/* Every thread's next draw starts from a fresh key, for hooks that run after a snapshot of the
+ * machine was restored. Where the kernel's generator was cloned with the machine, fresh keys are
+ * the same in every clone: there, give LEN bytes of your own in ADDITIONAL (an instance's secret, a
+ * nonce from the host). They go into every key that this process and its children fetch from now
+ * on, together with all that was given before; they can only add, so that bytes which somebody
+ * knows or chose do no harm. Bytes that the kernel serves itself do not have them.
+ *
+ * What they become, 32 bytes, lies in ordinary memory, kept out of core dumps and swap as far as
+ * that can be had (see `notes` below). NULL and 0 give nothing. */
+VGETRANDOM_API void vgetrandom_reseed(const void *additional, size_t len);
 
 /* A number that differs between a process and every process forked from it, by whatever means,
  * for callers that hold random bytes across calls and must not share them with a child. */

@@ -1,7 +1,9 @@
 #include "hooks.h"
 
+#include "../../csrc/additional.h"
 #include "../../csrc/chacha20/chacha20.h"
 #include "../../csrc/draw.h"
+#include "../../csrc/hchacha20.h"
 #include "../../csrc/states.h"
 #include "../../csrc/vmclock.h"
 #include "../../csrc/watch.h"
@@ -139,6 +141,16 @@ bool hook_watch_vmclock(const char *path)
 	if (word)
 		watch.vm = word;
 	return word != NULL;
+}
+
+void hook_hchacha20(uint8_t *out, const uint8_t *key, const uint8_t *input)
+{
+	hchacha20(out, key, input);
+}
+
+const void *hook_additional_pool(void)
+{
+	return additional_pool();
 }
 
 void *hook_check_out(void)

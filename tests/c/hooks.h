@@ -40,6 +40,10 @@ int hook_watch_find(const void *page, size_t page_bytes, const void *opaque, siz
 /* The VM generation is watched in the file at PATH from now on; false where it is none. */
 bool hook_watch_vmclock(const char *path);
 
+/* HChaCha20, and the pool of the bytes that reseed() was given: 32 bytes. */
+void hook_hchacha20(uint8_t *out, const uint8_t *key, const uint8_t *input);
+const void *hook_additional_pool(void);
+
 /* Takes the calling thread's state out, as an interrupted draw leaves it, and puts it back. */
 void *hook_check_out(void);
 void hook_check_in(void *state);

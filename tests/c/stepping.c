@@ -151,7 +151,7 @@ static void act(void)
 	else if (is(action, "drop"))
 		drop_state();
 	else if (is(action, "request"))
-		vgetrandom_reseed();
+		vgetrandom_reseed(NULL, 0);
 	else if (is(action, "reseed-kernel") && ioctl(urandom, RNDRESEEDCRNG))
 		fail("the kernel is not to be reseeded: errno %d", errno);
 }
@@ -217,7 +217,7 @@ static size_t prepare(void)
 		return 16;
 	}
 	if (is(situation, "requested")) {
-		vgetrandom_reseed();
+		vgetrandom_reseed(NULL, 0);
 		return 16;
 	}
 	exit(2);

@@ -33,7 +33,7 @@ def works_again(kernel: Kernel, size: int) -> None:
     """What comes next is right, from the state, and is the state's next."""
     kernel.recover()
     model = Model(kernel)
-    kernel.lib.vgetrandom_reseed()
+    kernel.request()
     model.request()
     fallbacks = kernel.stats().fallbacks
     for _ in range(3):
@@ -56,7 +56,7 @@ def test_first_draw(kernel: Kernel, size: int, error: int) -> None:
 def test_reseed(kernel: Kernel, size: int, error: int, cause: str) -> None:
     kernel.draw(16)
     if cause == "request":
-        kernel.lib.vgetrandom_reseed()
+        kernel.request()
     else:
         getattr(kernel, cause)()
     kernel.answer_with(-error)
@@ -199,7 +199,7 @@ def test_the_fallback_is_not_stopped_by_a_signal_between_its_pieces(kernel: Kern
 def test_a_failed_reseed_leaves_nothing_of_the_old_batch(kernel: Kernel) -> None:
     kernel.draw(16)
     old = kernel.field("batch", BATCH)[16:]
-    kernel.lib.vgetrandom_reseed()
+    kernel.request()
     kernel.answer_with(-errno.EPERM)
     kernel.fail(16)
     page = bytes(kernel.page())

@@ -129,7 +129,7 @@ def happen(kernel: Kernel, event: str) -> None:
     elif event == "reseed_kernel":
         kernel.reseed()
     else:
-        kernel.lib.vgetrandom_reseed()
+        kernel.request()
 
 
 REASONS = {"drop": "wiped", "reseed_kernel": "generation", "request": "requested"}

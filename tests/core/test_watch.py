@@ -177,7 +177,7 @@ def draws_are_right(kernel: Kernel, count: int = 20) -> None:
     model = Model(kernel)
     model.valid_for = 1
     model.keyed = True
-    kernel.lib.vgetrandom_reseed()
+    kernel.request()
     for _ in range(count):
         assert kernel.draw(1000) == model.draw(1000)
 

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build" / "tests" / f"faults-{os.uname().machine}"
 KERNEL = {"kernel.c", "vdso.c", "vvar.c"}
 PEEK = "tests/faults/peek.c"
+HOOKS = "tests/c/hooks.c"
 SCRIPTED_KERNEL = "tests/c/scripted_kernel.c"
 
 
@@ -150,7 +151,7 @@ def _objects(directory: Path, how: Build) -> list[Path]:
         if not (how.scripted and source.name in KERNEL):
             jobs.append((command, directory / source.relative_to(ROOT)))
     command = (*command, "-fvisibility=default")
-    extra = (PEEK, SCRIPTED_KERNEL) if how.scripted else (PEEK,)
+    extra = (PEEK, HOOKS, SCRIPTED_KERNEL) if how.scripted else (PEEK,)
     jobs += [(command, directory / file) for file in extra]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda job: _compile(job[0], job[1], headers), jobs))

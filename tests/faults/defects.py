@@ -73,9 +73,9 @@ SEEDED = (
             DRAW,
             (
                 "\tatomic_store_explicit(&state->generation, kernel_generation(),"
-                " memory_order_relaxed);\n\tbarrier();"
+                " memory_order_relaxed);\n"
             ),
-            "\tbarrier();",
+            "",
         ),
         (
             DRAW,
@@ -230,6 +230,42 @@ SEEDED = (
         "bulk, one chunk",
         "-",
         (DRAW, "\twipe(secret, CHACHA20_KEY_BYTES);\n", ""),
+    ),
+)
+
+# Shown by what comes out where nothing happens, held against the model (tests/support/model.py).
+SHOWN_BY_OUTPUT = (
+    _seeded(
+        "additional bytes in place of the kernel's",
+        "",
+        "",
+        (
+            "csrc/additional.c",
+            "((key_word *)key)[i] ^= atomic_load",
+            "((key_word *)key)[i] = atomic_load",
+        ),
+    ),
+    _seeded(
+        "additional bytes in place of earlier ones",
+        "",
+        "",
+        ("csrc/additional.c", "atomic_fetch_xor_explicit(", "atomic_store_explicit("),
+    ),
+    _seeded(
+        "additional bytes forgotten by the next key",
+        "",
+        "",
+        (
+            "csrc/additional.c",
+            "((key_word *)key)[i] ^= atomic_load_explicit(&words[i], memory_order_relaxed);",
+            "((key_word *)key)[i] ^= atomic_exchange(&words[i], 0);",
+        ),
+    ),
+    _seeded(
+        "serial number left out",
+        "",
+        "",
+        ("csrc/additional.c", "beginning[] = { serial, len }", "beginning[] = { 0 & serial, len }"),
     ),
 )
 

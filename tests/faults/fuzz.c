@@ -455,7 +455,7 @@ static void play(struct input *input)
 		if (strcmp(watch_name(), "vdso-generation") == 0)
 			invalidate_all();
 	} else if (operation < 44) {
-		vgetrandom_reseed();
+		vgetrandom_reseed(NULL, 0);
 		invalidate_all();
 	} else if (operation < 46) {
 		end(player);
@@ -486,7 +486,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	script()->seed = size;
 	script()->has_vdso = 1;
 	answer(0, 0);
-	vgetrandom_reseed();
+	vgetrandom_reseed(NULL, 0);
 	invalidate_all();
 	while (input.left && script()->calls < MAX_CALLS)
 		play(&input);

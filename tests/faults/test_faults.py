@@ -13,7 +13,9 @@ import pytest
 
 from faults import cores, defects, kinds, sweep
 from faults.injector import FAULTS, Injector, NotHereError, Outcome, Run, Sizes
-from support import tools
+from support import libraries, tools
+from support.model import Model
+from support.script import Kernel
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="the injector knows x86-64's debug registers only"
@@ -93,6 +95,29 @@ def test_a_seeded_defect_is_caught(seeded: defects.Seeded) -> None:
     for fault in seeded.faults:
         tally = sweep.caught(library, kinds.kinds(sizes())[seeded.kind], [fault], sizes())
         assert tally.violating_runs, fault
+
+
+def is_as_the_model_has_it(kernel: Kernel) -> bool:
+    """Whether what comes out is what must."""
+    model = Model(kernel)
+    for data in (b"", b"bytes of the caller's", b"more of them", b"more of them"):
+        kernel.request(data)
+        model.request(data)
+        for size in (16, sizes().batch, sizes().bulk + 7, 16):
+            if kernel.draw(size) != model.draw(size):
+                return False
+    return True
+
+
+@pytest.mark.own_process
+@pytest.mark.parametrize(
+    "seeded", [None, *defects.SHOWN_BY_OUTPUT], ids=lambda seeded: seeded and seeded.defect.name
+)
+def test_a_seeded_defect_shows_in_what_comes_out(seeded: defects.Seeded | None) -> None:
+    sizes()
+    library = cores.build(seeded.defect if seeded else None)
+    kernel = Kernel(libraries.load("scripted", library))
+    assert is_as_the_model_has_it(kernel) == (seeded is None)
 
 
 def test_a_defect_that_no_longer_fits_the_source_is_an_error() -> None:

@@ -89,7 +89,7 @@ static void *disturb(void *argument)
 		if (page)
 			madvise(page, 4096, MADV_PAGEOUT);
 		if (i % 16 == 0)
-			vgetrandom_reseed();
+			vgetrandom_reseed(NULL, 0);
 		vgetrandom_get_info(&info);
 		vgetrandom_get_stats(&stats);
 		usleep(100);

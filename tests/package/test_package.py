@@ -69,7 +69,7 @@ int main(void)
     struct vgetrandom_info info;
     struct vgetrandom_stats stats;
 
-    vgetrandom_reseed();
+    vgetrandom_reseed(NULL, 0);
     if (vgetrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
         return 1;
     if (!memcmp(bytes, zeros, sizeof(bytes)) || !vgetrandom_process())

@@ -1,1 +1,1 @@
-"""The draw protocol's model (draw.pml), checked in every order in which things can happen."""
+"""The models of csrc, checked in every order in which things can happen."""

@@ -91,9 +91,14 @@ def _file(name: str) -> Path:
     return build() / f"libvgetrandom_{name}.so"
 
 
+def load(name: str, file: Path) -> Library:
+    """Load a library that has what the one of this name has."""
+    return _ffi(name), _ffi(name).dlopen(str(file))
+
+
 @functools.cache
 def _load(name: str) -> Library:
-    return _ffi(name), _ffi(name).dlopen(str(_file(name)))
+    return load(name, _file(name))
 
 
 def hooked() -> Library:
@@ -122,4 +127,4 @@ def fresh(name: str) -> Library:
     # The copies stay until the end: the loader knows a library by its inode.
     copy = Path(_copies().name) / f"{next(_numbers)}.so"
     shutil.copyfile(_file(name), copy)
-    return _ffi(name), _ffi(name).dlopen(str(copy))
+    return load(name, copy)

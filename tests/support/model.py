@@ -6,9 +6,10 @@ kernel was asked, in which order, as about the bytes. One thread's state, no lim
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
-from support.reference import keystream
+from support.reference import keystream, xor
 from support.script import GETRANDOM, VDSO
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Model:
         self.kernel = kernel
         self.layout = kernel.layout
         self.call = kernel.calls
+        self.additional = copy.copy(kernel.additional)
         # What the kernel's generation was at each step, and what else happens when: by call.
         self.generation = kernel.script.generation
         self.events: dict[int, Callable[[], None]] = {}
@@ -54,8 +56,10 @@ class Model:
         """The kernel's generation is another."""
         self.generation += 1
 
-    def request(self) -> None:
+    def request(self, additional: bytes = b"") -> None:
         """vgetrandom_reseed() was called."""
+        if additional:
+            self.additional.give(additional)
         self.valid_for = REQUESTED
 
     # The kernel's answers.
@@ -118,7 +122,7 @@ class Model:
     def _mix(self, secret: Callable[[], bytes]) -> bool:
         if not self._fetch_fresh():
             return False
-        self.fresh = bytes(a ^ b for a, b in zip(self.fresh, secret(), strict=True))
+        self.fresh = xor(self.fresh, secret())
         self.refills += 1
         return True
 
@@ -142,6 +146,7 @@ class Model:
             return False
         self.key = answer
         self._happens()
+        self.key = xor(self.key, self.additional.pool)
         self.keyed = True
         self.reseeds[reason] += 1
         return True

@@ -6,6 +6,7 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from support import libraries
+from support.reference import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,12 +16,16 @@ VDSO = 2
 GRND_NONBLOCK = 1
 
 
+POOLS: dict[int, Pool] = {}  # by the script of the library that was given the bytes
+
+
 class Kernel:
     """The core over the scripted kernel, which starts anew: all answers given, nothing asked."""
 
     def __init__(self, library: libraries.Library, seed: int = 0) -> None:
         self.ffi, self.lib = library
         self.script = self.lib.script()
+        self.additional = POOLS.setdefault(int(self.ffi.cast("uintptr_t", self.script)), Pool())
         self.script.seed = seed
         self.script.has_vdso = 1
         self.script.vdso_answer = 0
@@ -63,6 +68,12 @@ class Kernel:
     def reseed(self) -> None:
         """Reseed the kernel."""
         self.lib.script_reseed_kernel(self.script.generation + 1)
+
+    def request(self, additional: bytes = b"") -> None:
+        """Call vgetrandom_reseed()."""
+        self.lib.vgetrandom_reseed(additional, len(additional))
+        if additional:
+            self.additional.give(additional)
 
     def on_call(self, event: Callable[[int], None]) -> Any:
         """Call `event` with each call's number before it returns; keep what this returns."""

@@ -1,0 +1,90 @@
+/* What processors may make of the order of reseed() and vgetrandom_reseed() (csrc/draw.c): a model
+ * for a checker, as draw.pml is, but with loads and stores that are done in another order than the
+ * program has them.
+ *
+ * One thread claims a state and fetches its key. Another gives bytes and marks the states that
+ * have an owner. The kernel reseeds. Each does its steps in any order, but for what orders them:
+ * a step that uses what another has loaded comes after it, and a fence keeps what is before it
+ * before what is behind it. Every store is seen by all at once, as on x86, on aarch64 and on RISC-V.
+ *
+ * Checked when all is over: a state that the next draw would take for current has a key with all
+ * of the bytes (1), from no earlier than the kernel's last reseed (2).
+ */
+
+#define MARKED 255
+
+/* ---- memory ---- */
+bool owned;	     /* the state has an owner */
+byte generation;     /* of the state; 0: none */
+bool given[2];	     /* the pool's words have the bytes */
+byte kernel_key = 1; /* by the generation that it was made for */
+byte watched = 1;    /* the kernel's generation */
+
+/* ---- the key that was fetched ---- */
+bool has[2];
+byte key;
+
+byte over; /* how many have done all their steps */
+
+/* Behind a fence: what must be done before. */
+#define FENCED(before) (before)
+
+/* state_claim() and reseed() */
+active proctype thread()
+{
+	byte seen;
+	bool claimed, loaded, stored, read0, read1, fetched;
+
+	do
+	:: atomic { !claimed -> owned = true; claimed = true }
+	:: atomic { !loaded -> seen = watched; loaded = true }
+	:: atomic { !stored && loaded -> generation = seen; stored = true }
+	/* The fence. */
+	:: atomic { !fetched && FENCED(loaded) -> key = kernel_key; fetched = true }
+	:: atomic { !read0 && FENCED(claimed) && FENCED(stored) -> has[0] = given[0]; read0 = true }
+	:: atomic { !read1 && FENCED(claimed) && FENCED(stored) -> has[1] = given[1]; read1 = true }
+	:: claimed && stored && fetched && read0 && read1 -> break
+	od;
+	over++
+}
+
+/* vgetrandom_reseed() */
+active proctype caller()
+{
+	bool word0, word1, looked, marked, seen;
+
+	do
+	:: atomic { !word0 -> given[0] = true; word0 = true }
+	:: atomic { !word1 -> given[1] = true; word1 = true }
+	/* The fence. */
+	:: atomic { !looked && FENCED(word0 && word1) -> seen = owned; looked = true }
+	/* No processor stores before it knows whether to. */
+	:: atomic { !marked && looked ->
+		marked = true;
+		if
+		:: seen -> generation = MARKED
+		:: else
+		fi }
+	:: word0 && word1 && marked -> break
+	od;
+	over++
+}
+
+/* The kernel stores its generation with release, after the key. */
+active proctype kernel()
+{
+	kernel_key = 2;
+	watched = 2;
+	over++
+}
+
+active proctype judge()
+{
+	over == 3;
+	if
+	:: generation == watched ->
+		assert(has[0] && has[1]); /* (1) */
+		assert(key >= watched) /* (2) */
+	:: else
+	fi
+}

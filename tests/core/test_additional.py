@@ -1,0 +1,332 @@
+"""Bytes of the caller's own: they go into every key from then on, and can only add."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import struct
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import reference
+from support.libraries import hooked, scripted
+from support.model import Model
+from support.running import in_thread, join
+from support.script import Kernel, new_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+own_process = pytest.mark.own_process
+new_thread = pytest.mark.new_thread
+
+BATCH = 3040
+BULK = 65536
+
+
+def hchacha20(key: bytes, data: bytes) -> bytes:
+    ffi, lib = hooked()
+    out = ffi.new("uint8_t[32]")
+    lib.hook_hchacha20(out, key, data)
+    return bytes(ffi.buffer(out))
+
+
+def pool(kernel: Kernel) -> bytes:
+    return bytes(kernel.ffi.buffer(kernel.lib.hook_additional_pool(), 32))
+
+
+def check(kernel: Kernel, model: Model, size: int) -> None:
+    assert kernel.draw(size) == model.draw(size)
+    model.assert_page()
+
+
+def give(kernel: Kernel, model: Model, data: bytes) -> None:
+    kernel.request(data)
+    model.request(data)
+
+
+# --- the hash ---
+
+
+def test_hchacha20_of_the_draft() -> None:
+    """draft-irtf-cfrg-xchacha-03, section 2.2.1."""
+    data = bytes.fromhex("000000090000004a0000000031415927")
+    expected = "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc"
+    assert hchacha20(bytes(range(32)), data).hex() == expected
+    assert reference.hchacha20(bytes(range(32)), data).hex() == expected
+
+
+def test_hchacha20_as_another_implementation_has_it() -> None:
+    for _ in range(200):
+        key, data = random.randbytes(32), random.randbytes(16)
+        assert hchacha20(key, data) == reference.hchacha20(key, data)
+
+
+def test_hchacha20_in_place() -> None:
+    ffi, lib = hooked()
+    key, data = random.randbytes(32), random.randbytes(16)
+    both = ffi.new("uint8_t[32]", list(key))
+    lib.hook_hchacha20(both, both, data)
+    assert bytes(ffi.buffer(both)) == reference.hchacha20(key, data)
+
+
+# --- what becomes of the bytes ---
+
+
+@own_process
+def test_nothing_given_is_nothing_added() -> None:
+    kernel = new_kernel()
+    for _ in range(3):
+        kernel.request()
+        kernel.draw(16)
+    assert pool(kernel) == bytes(32)
+
+
+@own_process
+@pytest.mark.parametrize("size", [1, 15, 16, 17, 32, 1000])
+def test_keys_are_the_kernel_s_and_the_pool_s(size: int) -> None:
+    kernel = new_kernel()
+    model = Model(kernel)
+    check(kernel, model, 16)
+    give(kernel, model, random.randbytes(size))
+    assert pool(kernel) == model.additional.pool
+    for length in (16, BATCH, 5, BULK + 7, BATCH - 5):
+        check(kernel, model, length)
+
+
+@own_process
+def test_given_before_the_first_draw() -> None:
+    kernel = new_kernel()
+    kernel.request(b"secret")
+    model = Model(kernel)
+    check(kernel, model, 16)
+
+
+@own_process
+def test_later_bytes_add_to_earlier_ones() -> None:
+    kernel = new_kernel()
+    model = Model(kernel)
+    pools = {pool(kernel)}
+    for data in (b"first", b"second", b"first", b"first", bytes(16), bytes(17)):
+        give(kernel, model, data)
+        check(kernel, model, 100)
+        pools.add(pool(kernel))
+    assert len(pools) == 7
+    assert pool(kernel) == model.additional.pool
+
+
+@own_process
+def test_the_same_bytes_twice_do_not_cancel() -> None:
+    kernel = new_kernel()
+    for _ in range(2):
+        kernel.request(b"the same")
+    assert pool(kernel) != bytes(32)
+    assert pool(kernel) == kernel.additional.pool
+
+
+@own_process
+@pytest.mark.parametrize("padded", [b"a", b"a\0", b"a".ljust(16, b"\0"), b"a".ljust(17, b"\0")])
+def test_the_length_counts(padded: bytes) -> None:
+    kernel, other = new_kernel(), new_kernel()
+    kernel.request(padded)
+    other.request(padded + b"\0")
+    assert pool(kernel) != pool(other)
+
+
+@own_process
+def test_what_is_given_does_not_replace_the_kernel_s_bytes() -> None:
+    """Who gives known bytes, to a kernel that others do not know, makes nothing predictable."""
+    drawn = set()
+    for seed in range(3):
+        kernel = new_kernel()
+        kernel.script.seed = seed
+        kernel.request(b"known to all")
+        drawn.add(kernel.draw(16))
+    assert len(drawn) == 3
+
+
+@own_process
+def test_cloned_kernels_part() -> None:
+    """Two copies of a process over the same kernel: other bytes are other output, for good."""
+    copies = [new_kernel() for _ in range(3)]
+    for kernel, data in zip(copies, (b"one", b"other", b"other"), strict=True):
+        kernel.draw(16)
+        kernel.request(data)
+    streams = [b"".join(kernel.draw(1000) for _ in range(20)) for kernel in copies]
+    assert streams[1] == streams[2]  # the test can fail
+    windows = [{stream[at : at + 16] for at in range(len(stream) - 15)} for stream in streams]
+    assert not windows[0] & windows[1]
+
+
+# --- they stay ---
+
+
+@own_process
+@pytest.mark.parametrize("event", ["drop", "reseed_kernel", "request"])
+def test_after(event: str) -> None:
+    kernel = new_kernel()
+    model = Model(kernel)
+    give(kernel, model, b"secret")
+    happen: dict[str, Callable[[], None]] = {
+        "drop": kernel.drop,
+        "reseed_kernel": kernel.reseed,
+        "request": kernel.request,
+    }
+    for _ in range(3):
+        check(kernel, model, 16)
+        happen[event]()
+        getattr(model, event)()
+    check(kernel, model, 16)
+
+
+@own_process
+def test_in_a_thread_that_begins_later() -> None:
+    kernel = new_kernel()
+    kernel.draw(16)
+    kernel.request(b"secret")
+    in_thread(lambda: check(kernel, Model(kernel), 100))
+
+
+@own_process
+def test_in_a_child_and_in_what_it_is_given() -> None:
+    kernel = new_kernel()
+    kernel.draw(16)
+    kernel.request(b"secret")
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            model = Model(kernel)
+            model.keyed = True
+            check(kernel, model, 100)
+            give(kernel, model, b"the child's own")
+            check(kernel, model, 100)
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(pid, 0)[1] == 0
+    # What the child was given is not its parent's.
+    assert pool(kernel) == kernel.additional.pool
+
+
+@new_thread
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("size", [16, BATCH, BULK + 1])
+def test_given_in_the_middle_of_a_draw(kernel: Kernel, size: int, at: int) -> None:
+    """The draw is done again, with the bytes."""
+    model = Model(kernel)
+    check(kernel, model, BATCH - 8)
+    call = kernel.calls + at
+    data = random.randbytes(20)
+    callback = kernel.on_call(lambda number: kernel.request(data) if number == call else None)
+    model.events = {call: lambda: model.request(data)}
+    check(kernel, model, size)
+    kernel.script.on_call = kernel.ffi.NULL
+    model.events = {}  # which it was too short for
+    del callback
+    check(kernel, model, size)
+
+
+@own_process
+def test_callers_at_the_same_time_lose_nothing() -> None:
+    """Each gives the same: what the pool becomes does not depend on who was first."""
+    kernel = new_kernel()
+    threads, times, data = 8, 500, b"x" * 40
+    barrier = threading.Barrier(threads)
+    reseed = kernel.lib.vgetrandom_reseed
+
+    def give_often() -> None:
+        barrier.wait()
+        for _ in range(times):
+            reseed(data, len(data))
+
+    running = [threading.Thread(target=give_often) for _ in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        join(thread)
+    for _ in range(threads * times):
+        kernel.additional.give(data)
+    assert pool(kernel) == kernel.additional.pool
+
+
+@own_process
+def test_a_handler_may_give_in_the_middle_of_giving() -> None:
+    kernel = new_kernel()
+    data, interruptions = bytes(1 << 16), 0
+    reseed = kernel.lib.vgetrandom_reseed
+
+    def handle(*_: object) -> None:
+        nonlocal interruptions
+        interruptions += 1
+        reseed(data, 16)
+
+    signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    calls = 0
+    while interruptions < 20:
+        reseed(data, len(data))
+        calls += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    kernel.draw(16)
+    assert struct.unpack("<Q", pool(kernel)[:8]) != (0,)
+
+
+# --- where they lie ---
+
+
+def flags_of(address: int) -> set[str]:
+    """The flags that the kernel has for the mapping of an address."""
+    inside = False
+    with open("/proc/self/smaps", encoding="utf-8", errors="surrogateescape") as smaps:
+        for line in smaps:
+            first = line.split()[0]
+            if "-" in first and not first.endswith(":"):
+                begin, end = (int(part, 16) for part in first.split("-"))
+                inside = begin <= address < end
+            elif inside and first == "VmFlags:":
+                return set(line.split()[1:])
+    pytest.skip("/proc/self/smaps has no VmFlags here")
+
+
+def address(kernel: Kernel) -> int:
+    return int(kernel.ffi.cast("uintptr_t", kernel.lib.hook_additional_pool()))
+
+
+@own_process
+def test_out_of_core_dumps_and_swap_as_far_as_can_be() -> None:
+    kernel = new_kernel()
+    kernel.draw(16)
+    before = flags_of(address(kernel))
+    assert not {"dd", "lo"} & before
+    kernel.request(b"secret")
+    kernel.draw(16)
+    refused = [note for note in kernel.notes() if "reseed()" in note and "refused" in note]
+    flags = flags_of(address(kernel))
+    assert ("dd" in flags) != any("DONTDUMP" in note for note in refused)
+    assert ("lo" in flags) != any("mlock" in note for note in refused)
+    pid = os.fork()
+    if pid == 0:  # locks are not inherited
+        status = 1
+        try:
+            kernel.draw(16)
+            status = flags_of(address(kernel)) != flags
+        finally:
+            os._exit(status)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_the_pool_has_its_page_to_itself() -> None:
+    kernel = Kernel(scripted())
+    assert address(kernel) % os.sysconf("SC_PAGESIZE") == 0
+
+
+@own_process
+def test_errno_is_left_alone() -> None:
+    kernel = new_kernel()
+    kernel.ffi.errno = 77
+    kernel.lib.vgetrandom_reseed(b"secret", 6)
+    assert kernel.ffi.errno == 77
