@@ -19,17 +19,16 @@ import pytest
 
 from vgetrandom import _peers, get_include, get_library
 from vgetrandom.bench import compare, groups, measure, plot, reach, report, table
-from vgetrandom.bench.groups import GROUPS, Case
-from vgetrandom.bench.measure import QUICK, Effort, Key, Result, Run, plan
-from vgetrandom.bench.peers import PEERS, Call, Peer
+from vgetrandom.bench.groups import GROUPS
+from vgetrandom.bench.measure import QUICK, Key, Result, Run, plan
+from vgetrandom.bench.peers import NEW_BYTES, Call, Peer
 from vgetrandom.bench.table import Table
-from vgetrandom.bench.timing import Draw, per_call
 
 COMMAND = (sys.executable, "-m", "vgetrandom", "bench")
 SHORT = ("--quick", "--groups", "bytes", "--sizes", "16")
 TINY = replace(QUICK, samples=3, seconds=1e-4)
 ROOT = Path(__file__).resolve().parents[2]
-ROW = ["group", "name", "size", "unit", "median", "min", "stddev", "samples"]
+ROW = ["group", "name", "size", "call", "unit", "median", "min", "stddev", "samples"]
 
 
 @pytest.fixture
@@ -87,12 +86,12 @@ def test_json_has_the_promised_form(whole: dict[str, Any]) -> None:
     for row in whole["results"]:
         assert list(row) == ROW
         assert row["unit"] == "ns"
-        assert row["size"] == 16
+        assert row["size"] == (0 if row["call"] else 16)
         assert 0 < row["min"] <= row["median"]
         assert row["stddev"] >= 0
         assert row["samples"]
         assert min(row["samples"]) == row["min"]
-    keys = [(row["group"], row["name"], row["size"]) for row in whole["results"]]
+    keys = [(row["group"], row["name"], row["size"], row["call"]) for row in whole["results"]]
     assert len(set(keys)) == len(keys)
 
 
@@ -102,7 +101,8 @@ def test_every_group_is_measured(whole: dict[str, Any]) -> None:
 
 def test_every_peer_has_a_row_or_is_named_absent(whole: dict[str, Any]) -> None:
     named = {row["name"] for row in whole["results"]} | set(whole["machine"]["absent"])
-    assert {peer.name for peer in PEERS} <= named
+    peers = {peer.name for group in GROUPS for each in group.functions for peer in each.peers}
+    assert peers <= named
 
 
 def test_latency_shows_the_distribution_and_the_refill(whole: dict[str, Any]) -> None:
@@ -173,26 +173,70 @@ class TestKernelVdso:
             _peers.vdso_bytes_into(b"read-only")
 
 
-# --- one entry adds a peer or a group ---
+# --- one entry adds a peer, a function or a group ---
+
+COUNT = groups.Function(
+    "count(b'x')",
+    (
+        Peer("bytes", lambda _size: Call(b"xyz".count, (b"x",))),
+        Peer("vgetrandom's", lambda _size: Call(bytearray(b"xyz").count, (b"x",))),
+    ),
+)
+
+
+def with_groups(monkeypatch: pytest.MonkeyPatch, *mine: groups.Group) -> None:
+    monkeypatch.setattr(measure, "GROUPS", mine)
+    monkeypatch.setattr(report, "GROUPS", mine)
 
 
 def test_a_new_peer_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = Peer("mine", new=lambda size: Call(bytes, (size,)))
-    monkeypatch.setattr(measure, "PEERS", (*PEERS, mine))
+    mine = Peer("mine", lambda size: Call(bytes, (size,)))
+    group = replace(GROUPS[0], functions=(groups.Function("", (*NEW_BYTES, mine)),))
+    with_groups(monkeypatch, group)
     assert Key("bytes", "mine", 16) in measured(["bytes"]).samples
 
 
 def test_a_new_group_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = groups.Group("mine", "of mine", "new", (16,), (16,), (Case("", per_call),))
-    monkeypatch.setattr(measure, "GROUPS", (*GROUPS, mine))
-    monkeypatch.setattr(report, "GROUPS", (*GROUPS, mine))
+    mine = groups.Group("mine", "of mine", GROUPS[0].functions, sizes=(16,), quick_sizes=(16,))
+    with_groups(monkeypatch, mine)
     run = measured(["mine"])
     assert Key("mine", "os.urandom", 16) in run.samples
     assert [made.title for made in report.tables(run.results())] == ["mine: of mine"]
 
 
-def test_no_peer_name_can_be_mistaken_for_a_case() -> None:
-    assert not [peer.name for peer in PEERS if "," in peer.name]
+def test_a_row_may_time_any_call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    mine = groups.Group("mine", "of mine", (COUNT,), baseline="bytes")
+    with_groups(monkeypatch, mine)
+    # --sizes are for groups that have sizes.
+    assert [step.label for step in plan(["mine"], [16, 32], TINY)] == ["mine, count(b'x')"]
+    run = measured(["mine"])
+    keys = [Key("mine", peer.name, 0, "count(b'x')") for peer in COUNT.peers]
+    assert list(run.samples) == keys
+    (made,) = report.tables(run.results())
+    assert made.columns == ("<call", "<", "ns", "±", "x bytes")
+    assert [row[:2] for row in made.rows] == [("count(b'x')", "bytes"), ("", "vgetrandom's")]
+    assert made.rows[0][-1] == "1.00"
+    assert made.strong == {1}
+    report.write_json(tmp_path / "run.json", {}, run.results())
+    old = compare.load(tmp_path / "run.json")
+    assert list(old.medians) == keys
+    assert [row[1] for row in compare.table(old, run.results()).rows] == ["count(b'x')"] * 2
+
+
+def test_a_worker_finds_every_step_again() -> None:
+    # It is told group and label; both must say what was meant.
+    labels = [(group.name, each.label) for group in GROUPS for each in group.functions]
+    assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
+def test_names_tell_rows_apart(group: groups.Group) -> None:
+    for function in group.functions:
+        names = [peer.name for peer in function.peers]
+        assert len(set(names)) == len(names)
+        assert group.baseline in names
+        # A comma separates the case.
+        assert not [name for name in names if "," in name]
 
 
 def test_absent_peers_are_named(bench: Any, without: Any) -> None:
@@ -200,44 +244,6 @@ def test_absent_peers_are_named(bench: Any, without: Any) -> None:
     assert done.returncode == 0, done.stderr
     assert re.search(r"absent +cryptography ChaCha20: no cryptography here", done.stdout)
     assert re.search(r"absent +PyNaCl: no nacl here", done.stdout)
-
-
-# --- the method ---
-
-
-def test_workers_add_their_samples_up() -> None:
-    effort = Effort("quick", samples=0, seconds=0, workers=2)
-    run = Run()
-    steps = plan(["fill"], [16], QUICK)
-    told: list[int] = []
-    measure.measure(steps, effort, run, lambda done, _step: told.append(done))
-    assert len(run.samples[Key("fill", "os.urandom", 16)]) == 2 * QUICK.samples
-    assert told == [0, 1]
-
-
-def test_the_function_itself_is_called() -> None:
-    seen: list[object] = []
-    timed = Draw(PEERS[0], 16, Call(lambda *arguments: seen.append(arguments), (1, b"2")))
-    per_call(timed, 0)()
-    assert set(seen) == {(1, b"2")}
-
-
-def result(name: str, *samples: float) -> Result:
-    return Result(Key("bytes", name, 16), samples)
-
-
-def test_noise_is_a_warning_only_where_it_hides_a_difference() -> None:
-    noisy = result("noisy", 80, 100, 120), result("noisy too", 85, 105, 125)
-    quiet = result("quiet", 99, 100, 101), result("quiet too", 99, 100, 101)
-    apart = result("fast", 80, 100, 120), result("slow", 800, 1000, 1200)
-    assert measure.too_noisy(list(noisy)) == ["bytes 16: noisy / noisy too"]
-    assert measure.too_noisy(list(quiet)) == []
-    assert measure.too_noisy(list(apart)) == []
-
-
-def test_noise_does_not_mix_cases() -> None:
-    rows = [result("a, p99", 80, 100, 120), result("a, worst", 85, 105, 125)]
-    assert measure.too_noisy(rows) == []
 
 
 # --- output ---
@@ -304,7 +310,7 @@ def test_figure(bench: Any, tmp_path: Path, suffix: str) -> None:
         (["--sizes", "0"], "'0' is not a number of bytes from 1 to"),
         (["--sizes", "-1"], "--sizes"),
         (["--sizes", "x"], "'x' is not a number of bytes"),
-        (["--sizes", str((16 << 20) + 1)], "is not a number of bytes"),
+        (["--sizes", str(groups.MAX_SIZE + 1)], "is not a number of bytes"),
         (["--groups", "nonsense"], "invalid choice: 'nonsense'"),
         (["--quick", "--rigorous"], "not allowed with"),
         (["--plot", "figure.gif"], "must end in .svg or .png"),
@@ -402,7 +408,8 @@ def test_a_file_that_is_no_run_is_refused(bench: Any, tmp_path: Path, text: str)
 
 def test_rows_of_one_run_only_are_named() -> None:
     old = compare.Old({}, {Key("bytes", "gone", 16): 1.0, Key("bytes", "both", 16): 50.0})
-    made = compare.table(old, [result("new", 1.0), result("both", 100.0)])
+    new = [Result(Key("bytes", name, 16), (ns,)) for name, ns in (("new", 1.0), ("both", 100.0))]
+    made = compare.table(old, new)
     changes = {row[2]: row[-1] for row in made.rows}
     assert changes == {"new": "only new", "both": "+100.0 %", "gone": "only old"}
 
@@ -417,7 +424,7 @@ def test_ctrl_c_prints_what_there_is(tmp_path: Path) -> None:
         os.close(stderr)
         told = b""
         # Progress is shown, since standard error is a terminal; the second size has begun.
-        while b"[2/12] bytes, 8 bytes" not in told:
+        while b"[2/13] bytes, 8 bytes" not in told:
             told += os.read(terminal, 4096)
         process.send_signal(signal.SIGINT)
         assert process.stdout
@@ -457,7 +464,7 @@ def test_c_bench_writes_the_same_form(c_bench: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     run = json.loads(path.read_text())
     assert list(run) == ["machine", "results"]
-    assert {tuple(row) for row in run["results"]} == {tuple(ROW)}
+    assert {tuple(row) for row in run["results"]} == {tuple(key for key in ROW if key != "call")}
     named = {row["name"] for row in run["results"]} | set(run["machine"]["absent"])
     assert named == {"vgetrandom()", "kernel vDSO", "getrandom()", "OpenSSL ChaCha20"}
     assert all(name in done.stdout for name in named)

@@ -1,4 +1,5 @@
 """`vgetrandom bench`: vgetrandom and its peers, measured side by side in one run.
 
-A new peer is one entry in `peers.PEERS`, a new group one entry in `groups.GROUPS`.
+A row may time any call. A new peer is one entry among those of a function (`peers.NEW_BYTES`, for
+example), a new function one entry in its group, a new group one entry in `groups.GROUPS`.
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .measure import Key, Result
-from .report import human_ns, human_size
+from .report import human_ns, what
 from .table import Table
 
 
@@ -16,6 +16,11 @@ class Old(NamedTuple):
 
     machine: dict[str, Any]
     medians: dict[Key, float]
+
+
+def _key(row: dict[str, Any]) -> Key:
+    # c_bench has no calls to name.
+    return Key(row["group"], row["name"], row["size"], row.get("call", ""))
 
 
 def load(path: Path) -> Old:
@@ -28,7 +33,7 @@ def load(path: Path) -> Old:
     try:
         document = json.loads(path.read_text())
         rows = document["results"]
-        medians = {Key(r["group"], r["name"], r["size"]): float(r["median"]) for r in rows}
+        medians = {_key(row): float(row["median"]) for row in rows}
         return Old(dict(document["machine"]), medians)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a run that --json wrote ({type(error).__name__}: {error})") from None
@@ -53,13 +58,13 @@ def table(old: Old, results: list[Result]) -> Table:
     """Show old and new side by side, rows that only one run has included."""
     change = changes(old, results)
     new = {result.key: result.median for result in results}
-    made = Table("change since the older run", ("<", "bytes", "<", "old ns", "new ns", "change"))
+    made = Table("change since the older run", ("<", "<", "<", "old ns", "new ns", "change"))
     for key in dict.fromkeys([*new, *old.medians]):
         only = "only new" if key in new else "only old"
         made.rows.append(
             (
                 key.group,
-                human_size(key.size),
+                what(key),
                 key.name,
                 human_ns(old.medians[key]) if key in old.medians else "",
                 human_ns(new[key]) if key in new else "",

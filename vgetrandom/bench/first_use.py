@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from . import child
-from .peers import PEERS, AbsentError, Call
+from .peers import NEW_BYTES, AbsentError, Call
 from .timing import Draw, Sampler
 
 
@@ -26,9 +26,8 @@ def _once(call: Call) -> float:
 
 def print_first_draw(name: str, size: int) -> None:
     """Time the first draw of this process, for `in_fresh_process`."""
-    call = next(peer for peer in PEERS if peer.name == name).call("new", size)
-    assert call
-    print(_once(call))
+    peer = next(peer for peer in NEW_BYTES if peer.name == name)
+    print(_once(peer.bind(size)))
 
 
 def in_fresh_process(draw: Draw, _seconds: float) -> Sampler:

@@ -6,14 +6,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from . import first_use, timing
+from .peers import BASELINE, FILLED_BUFFERS, NEW_BYTES, OURS, Peer
 from .timing import Draw, Sampler
 
 MIB = 1 << 20
-MAX_SIZE = 16 * MIB
-SIZES = (1, 8, 16, 32, 64, 256, 1024, 4096, 16384, 65536, MIB, MAX_SIZE)
+MAX_SIZE = 64 * MIB
+FILL_SIZES = (1, 8, 16, 32, 64, 256, 1024, 4096, 16384, 65536, MIB, 16 * MIB)
+# The largest results have new pages each time (allocator.py).
+SIZES = (*FILL_SIZES, MAX_SIZE)
 QUICK_SIZES = (1, 16, 32, 64, 256, 4096, 65536, MIB)
 
 
@@ -33,31 +35,59 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Function:
+    """What its peers all do, each in a way of its own; they are measured in turn.
+
+    Attributes:
+        label: How a user would call it; empty where the group's title says it.
+        peers: Who does it, in the order of the table.
+    """
+
+    label: str
+    peers: tuple[Peer, ...]
+
+
+NO_SIZE = (0,)
+"""The sizes of a group whose calls are not of so many bytes."""
+
+
+@dataclass(frozen=True)
 class Group:
-    """Rows that are measured in turn and shown together.
+    """Rows that are shown together.
 
     Attributes:
         name: What the command line and the files call it.
         title: What its figures are.
-        kind: Whether peers return new bytes or fill a buffer.
+        functions: What is measured.
+        cases: The ways each peer is timed.
         sizes: Bytes per draw.
         quick_sizes: The same for `--quick`.
-        cases: The ways each peer is timed.
-        peers: Names of the peers that take part; empty for all that can.
+        baseline: The peer that the ratios are against.
         throughput: Whether bytes per second mean something here.
     """
 
     name: str
     title: str
-    kind: Literal["new", "fill"]
-    sizes: tuple[int, ...]
-    quick_sizes: tuple[int, ...]
-    cases: tuple[Case, ...]
-    peers: tuple[str, ...] = ()
-    throughput: bool = True
+    functions: tuple[Function, ...]
+    cases: tuple[Case, ...] = (Case("", timing.per_call),)
+    sizes: tuple[int, ...] = NO_SIZE
+    quick_sizes: tuple[int, ...] = NO_SIZE
+    baseline: str = BASELINE
+    throughput: bool = False
+
+    @property
+    def has_sizes(self) -> bool:
+        """Whether its calls are of so many bytes."""
+        return self.sizes != NO_SIZE
 
 
-_STATEFUL = ("random_bytes", "os.urandom", "kernel vDSO", "ssl.RAND_bytes")
+def _draw(*peers: Peer) -> tuple[Function, ...]:
+    return (Function("", peers),)
+
+
+_STATEFUL = _draw(
+    *(peer for peer in NEW_BYTES if peer.name in (OURS, BASELINE, "kernel vDSO", "ssl.RAND_bytes"))
+)
 
 
 def _thread_counts() -> list[int]:
@@ -70,37 +100,35 @@ GROUPS: tuple[Group, ...] = (
     Group(
         "bytes",
         "new bytes: time per call",
-        kind="new",
+        _draw(*NEW_BYTES),
         sizes=SIZES,
         quick_sizes=QUICK_SIZES,
-        cases=(Case("", timing.per_call),),
+        throughput=True,
     ),
     Group(
         "fill",
         "a reused buffer (os.urandom gives new bytes): time per call",
-        kind="fill",
-        sizes=SIZES,
+        _draw(*FILLED_BUFFERS),
+        sizes=FILL_SIZES,
         quick_sizes=(16, 4096, MIB),
-        cases=(Case("", timing.per_call),),
+        throughput=True,
     ),
     Group(
         "threads",
         "several threads drawing at once: elapsed time per draw of all of them",
-        kind="new",
-        sizes=(16, 65536),
-        quick_sizes=(16, 65536),
+        _STATEFUL,
         cases=tuple(
             Case(f"{count} thread{'s' * (count > 1)}", partial(timing.in_threads, count))
             for count in _thread_counts()
         ),
-        peers=_STATEFUL,
+        sizes=(16, 65536),
+        quick_sizes=(16, 65536),
+        throughput=True,
     ),
     Group(
         "first-use",
         "the first draw after an event: time of one call",
-        kind="new",
-        sizes=(16,),
-        quick_sizes=(16,),
+        _STATEFUL,
         cases=(
             Case("fresh process", first_use.in_fresh_process),
             Case("fresh thread", first_use.in_fresh_thread),
@@ -108,17 +136,15 @@ GROUPS: tuple[Group, ...] = (
             Case("after a drop", first_use.after_drop),
             Case("after a kernel reseed", first_use.after_kernel_reseed),
         ),
-        peers=_STATEFUL,
-        throughput=False,
+        sizes=(16,),
+        quick_sizes=(16,),
     ),
     Group(
         "latency",
         "single calls, the clock's own cost included",
-        kind="new",
+        _STATEFUL,
+        cases=(Case("", timing.distribution), Case("refill", timing.at_refill)),
         sizes=(16,),
         quick_sizes=(16,),
-        cases=(Case("", timing.distribution), Case("refill", timing.at_refill)),
-        peers=_STATEFUL,
-        throughput=False,
     ),
 )

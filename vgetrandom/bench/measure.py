@@ -1,4 +1,4 @@
-"""The method: every row of a group and size sampled in turn, so that noise meets them alike."""
+"""The method: all rows of a step sampled in turn, in every order, so that none is favoured."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from . import child
-from .groups import GROUPS, Group
-from .peers import BASELINE, PEERS, AbsentError
+from . import allocator, child
+from .groups import GROUPS, Function, Group
+from .order import turn
+from .peers import AbsentError
 from .timing import Draw, Sampler
 
 
@@ -42,10 +43,17 @@ EFFORTS = {effort.name: effort for effort in (QUICK, NORMAL, RIGOROUS)}
 
 
 class Step(NamedTuple):
-    """What is measured in turn: a group at one size."""
+    """What is measured in turn: one function of a group, at one size."""
 
     group: Group
+    function: Function
     size: int
+
+    @property
+    def label(self) -> str:
+        """What a reader who waits for it is told."""
+        what = f"{self.size} bytes" if self.group.has_sizes else self.function.label
+        return f"{self.group.name}, {what}"
 
 
 def plan(names: Iterable[str], sizes: Iterable[int], effort: Effort) -> list[Step]:
@@ -53,7 +61,7 @@ def plan(names: Iterable[str], sizes: Iterable[int], effort: Effort) -> list[Ste
 
     Args:
         names: Names of groups.
-        sizes: Bytes per draw; empty for each group's own.
+        sizes: Bytes per draw, for the groups that have sizes; empty for each group's own.
         effort: Chooses between a group's sizes.
 
     Returns:
@@ -61,19 +69,29 @@ def plan(names: Iterable[str], sizes: Iterable[int], effort: Effort) -> list[Ste
     """
     wanted, chosen = set(names), tuple(sizes)
     return [
-        Step(group, size)
+        Step(group, function, size)
         for group in GROUPS
         if group.name in wanted
-        for size in chosen or (group.quick_sizes if effort is QUICK else group.sizes)
+        for function in group.functions
+        for size in (group.has_sizes and chosen)
+        or (group.quick_sizes if effort is QUICK else group.sizes)
     ]
 
 
 class Key(NamedTuple):
-    """What names a row."""
+    """What names a row.
+
+    Attributes:
+        group: The group's name.
+        name: The peer's name, and the case's after a comma.
+        size: Bytes per call; 0 in a group without sizes.
+        call: The function's label; empty where the group has but one.
+    """
 
     group: str
     name: str
     size: int
+    call: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,18 +127,17 @@ class Result:
         """What follows the peer's name."""
         return self.key.name.partition(", ")[2]
 
-    @property
-    def baseline(self) -> Key:
-        """The row of os.urandom that this one is held against."""
-        return self.key._replace(name=_join(BASELINE, self.case))
+    def beside(self, peer: str) -> Key:
+        """Name the row of another peer that this one is held against."""
+        return self.key._replace(name=_join(peer, self.case))
 
     def as_json(self) -> dict[str, Any]:
         return {
             **self.key._asdict(),
             "unit": "ns",
-            "median": self.median,
+            "median": float(f"{self.median:.5g}"),
             "min": min(self.samples),
-            "stddev": self.stddev,
+            "stddev": float(f"{self.stddev:.3g}"),
             "samples": list(self.samples),
         }
 
@@ -133,7 +150,8 @@ class Run:
     absent: dict[str, str] = field(default_factory=dict)
 
     def add(self, key: Key, value: float) -> None:
-        self.samples.setdefault(key, []).append(value)
+        # Four digits are more than a sample is good for, and keep recorded runs small.
+        self.samples.setdefault(key, []).append(float(f"{value:.4g}"))
 
     def results(self) -> list[Result]:
         return [Result(key, tuple(samples)) for key, samples in self.samples.items()]
@@ -150,13 +168,15 @@ def measure(steps: list[Step], effort: Effort, run: Run, progress: Progress) -> 
         RuntimeError: A worker failed.
     """
     if not effort.workers:
+        allocator.settle()
         for done, step in enumerate(steps):
             progress(done, step)
             _measure_step(step, effort, run)
         return
     for worker in range(effort.workers):
-        job = [(step.group.name, step.size) for step in steps]
-        command = child.command(work, effort.name, job)
+        job = [(step.group.name, step.function.label, step.size) for step in steps]
+        # The order of the rows goes on where the worker before has stopped.
+        command = child.command(work, effort.name, worker, job)
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout
@@ -177,22 +197,41 @@ def _merge(line: str, run: Run) -> None:
             run.add(Key(*key), value)
 
 
-def work(effort: str, job: list[tuple[str, int]]) -> None:
+def work(effort_name: str, worker: int, job: list[tuple[str, str, int]]) -> None:
     """Measure in a worker: a line of JSON on standard output for each step."""
-    groups = {group.name: group for group in GROUPS}
-    for name, size in job:
+    functions = {
+        (group.name, function.label): (group, function)
+        for group in GROUPS
+        for function in group.functions
+    }
+    effort = EFFORTS[effort_name]
+    allocator.settle()
+    for group, label, size in job:
         run = Run()
-        _measure_step(Step(groups[name], size), EFFORTS[effort], run)
+        step = Step(*functions[group, label], size)
+        _measure_step(step, effort, run, first_round=worker * effort.samples)
         print(json.dumps([list(run.samples.items()), run.absent]), flush=True)
 
 
-def _measure_step(step: Step, effort: Effort, run: Run) -> None:
+def _measure_step(step: Step, effort: Effort, run: Run, first_round: int = 0) -> None:
     with _no_garbage_collection():
         rows = list(_rows(step, effort, run))
-        for _ in range(effort.samples):
-            for name, sampler in rows:
-                for case, value in sampler().items():
-                    run.add(Key(step.group.name, _join(name, case), step.size), value)
+        samples: list[list[dict[str, float]]] = [[] for _ in rows]
+        try:
+            for number in range(first_round, first_round + effort.samples):
+                for row in turn(len(rows), number):
+                    samples[row].append(rows[row][1]())
+        finally:
+            # Tables have the rows in the order of the peers, whoever came first.
+            for (name, _), taken in zip(rows, samples, strict=True):
+                _add(step, name, taken, run)
+
+
+def _add(step: Step, name: str, taken: list[dict[str, float]], run: Run) -> None:
+    for sample in taken:
+        for case, value in sample.items():
+            key = Key(step.group.name, _join(name, case), step.size, step.function.label)
+            run.add(key, value)
 
 
 def _join(name: str, case: str) -> str:
@@ -201,16 +240,12 @@ def _join(name: str, case: str) -> str:
 
 def _rows(step: Step, effort: Effort, run: Run) -> Iterator[tuple[str, Sampler]]:
     """Prepare the samplers, under the names of their rows; note what is absent in RUN."""
-    group, size = step
-    for peer in PEERS:
-        if group.peers and peer.name not in group.peers:
-            continue
+    group, function, size = step
+    for peer in function.peers:
         try:
-            call = peer.call(group.kind, size)
+            call = peer.bind(size)
         except (ImportError, AbsentError) as reason:
             run.absent[peer.name] = str(reason)
-            continue
-        if not call:
             continue
         for case in group.cases:
             try:
@@ -247,11 +282,11 @@ def too_noisy(results: list[Result]) -> list[str]:
         A line for each group, size and case that has such rows. Quiet rows that overlap are equal
         for every purpose and not worth a warning.
     """
-    alike: dict[tuple[str, int, str], list[Result]] = {}
+    alike: dict[Key, list[Result]] = {}
     for result in results:
-        alike.setdefault((result.key.group, result.key.size, result.case), []).append(result)
+        alike.setdefault(result.key._replace(name=result.case), []).append(result)
     lines = []
-    for (group, size, _), rows in alike.items():
+    for key, rows in alike.items():
         rows.sort(key=lambda row: row.median)
         pairs = [
             f"{a.key.name} / {b.key.name}"
@@ -259,5 +294,5 @@ def too_noisy(results: list[Result]) -> list[str]:
             if a.quartiles[1] >= b.quartiles[0] and max(a.spread, b.spread) > NOISY
         ]
         if pairs:
-            lines.append(f"{group} {size}: {'; '.join(pairs)}")
+            lines.append(f"{key.group} {key.call or key.size}: {'; '.join(pairs)}")
     return lines

@@ -17,7 +17,7 @@ class Options:
     Attributes:
         effort: How long to measure.
         groups: Names of groups; a run measures them in the order of GROUPS.
-        sizes: Bytes per draw, for every group; empty for each group's own.
+        sizes: Bytes per draw, for every group that has sizes; empty for each group's own.
         json: Where to write every sample as JSON, or None.
         csv: Where to write the rows as CSV, or None.
         plot: Where to draw the figure, or None.

@@ -1,10 +1,11 @@
-"""Who is measured: one entry per peer in PEERS, in the order of the tables."""
+"""Who draws bytes: one entry per peer, in the order of the tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import CipherContext
@@ -23,44 +24,42 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Peer:
-    """One source of random bytes.
+    """Somebody's way to do what a group measures: one row.
 
     Attributes:
         name: What tables and files call it. Holds no comma: that separates the case.
-        new: Gives the call that returns so many new bytes; imports what it needs.
-        fill: Gives the call that fills a buffer; imports what it needs.
+        bind: Gives the call to time, of so many bytes where the group has sizes; imports what it
+            needs. Raises ImportError where that is not installed, AbsentError where this machine
+            does not have it.
         refills: Gives the function that counts refills so far, where one is known.
     """
 
     name: str
-    new: Callable[[int], Call] | None = None
-    fill: Callable[[bytearray], Call] | None = None
+    bind: Callable[[int], Call]
     refills: Callable[[], Callable[[], int]] | None = None
-
-    def call(self, kind: Literal["new", "fill"], size: int) -> Call | None:
-        """Bind one draw.
-
-        Args:
-            kind: "new" for new bytes, "fill" for a reused buffer.
-            size: Bytes to draw.
-
-        Returns:
-            The call, or None where the peer does not offer that kind.
-
-        Raises:
-            ImportError: The peer is not installed.
-            AbsentError: This machine does not have it.
-        """
-        if kind == "new":
-            return self.new(size) if self.new else None
-        return self.fill(bytearray(size)) if self.fill else None
 
 
 BASELINE = "os.urandom"
-"""The peer that the ratios are against."""
+"""The peer that the ratios of a group are against, unless it names another."""
 
 OURS = "random_bytes"
-"""How the names of our own rows begin."""
+"""Our own row where bytes are drawn."""
+
+
+CONTROL = "random_bytes (again)"
+"""The same function as OURS under a second name, at the other end of the list: what differs between
+the two is what the run can tell apart, and no more."""
+
+
+def is_ours(name: str) -> bool:
+    """Whether a row is one of our own."""
+    return name.startswith((OURS, "vgetrandom"))
+
+
+@lru_cache(maxsize=1)
+def _buffer(size: int) -> bytearray:
+    """The buffer that is filled: one for all peers, since its alignment moves the figures."""
+    return bytearray(size)
 
 
 def _random_bytes(size: int) -> Call:
@@ -69,10 +68,10 @@ def _random_bytes(size: int) -> Call:
     return Call(random_bytes, (size,))
 
 
-def _random_bytes_into(buffer: bytearray) -> Call:
+def _random_bytes_into(size: int) -> Call:
     from vgetrandom import random_bytes_into
 
-    return Call(random_bytes_into, (buffer,))
+    return Call(random_bytes_into, (_buffer(size),))
 
 
 def _refills() -> Callable[[], int]:
@@ -85,11 +84,6 @@ def _os_urandom(size: int) -> Call:
     import os
 
     return Call(os.urandom, (size,))
-
-
-def _os_urandom_for(buffer: bytearray) -> Call:
-    # It cannot fill a buffer: new bytes are what a caller has without us.
-    return _os_urandom(len(buffer))
 
 
 def _os_getrandom(size: int) -> Call:
@@ -112,17 +106,17 @@ def _kernel_vdso(size: int) -> Call:
     return Call(_peers.vdso_bytes, (size,))
 
 
-def _kernel_vdso_into(buffer: bytearray) -> Call:
+def _kernel_vdso_into(size: int) -> Call:
     from vgetrandom import _peers
 
     _need_vdso()
-    return Call(_peers.vdso_bytes_into, (buffer,))
+    return Call(_peers.vdso_bytes_into, (_buffer(size),))
 
 
-def _dev_urandom(buffer: bytearray) -> Call:
+def _dev_urandom(size: int) -> Call:
     import io
 
-    return Call(io.FileIO("/dev/urandom").readinto, (buffer,))
+    return Call(io.FileIO("/dev/urandom").readinto, (_buffer(size),))
 
 
 def _secrets(size: int) -> Call:
@@ -156,8 +150,8 @@ def _cryptography(size: int) -> Call:
     return Call(_chacha20().update, (bytes(size),))
 
 
-def _cryptography_into(buffer: bytearray) -> Call:
-    return Call(_chacha20().update_into, (bytes(len(buffer)), buffer))
+def _cryptography_into(size: int) -> Call:
+    return Call(_chacha20().update_into, (bytes(size), _buffer(size)))
 
 
 def _pynacl(size: int) -> Call:
@@ -172,17 +166,25 @@ def _numpy(size: int) -> Call:
     return Call(default_rng().bytes, (size,))
 
 
-PEERS: tuple[Peer, ...] = (
-    Peer(OURS, new=_random_bytes, refills=_refills),
-    Peer("random_bytes_into", fill=_random_bytes_into),
-    Peer(BASELINE, new=_os_urandom, fill=_os_urandom_for),
-    Peer("os.getrandom", new=_os_getrandom),
-    Peer("/dev/urandom", fill=_dev_urandom),
-    Peer("kernel vDSO", new=_kernel_vdso, fill=_kernel_vdso_into),
-    Peer("secrets.token_bytes", new=_secrets),
-    Peer("ssl.RAND_bytes", new=_openssl),
-    Peer("cryptography ChaCha20", new=_cryptography, fill=_cryptography_into),
-    Peer("PyNaCl", new=_pynacl),
-    Peer("NumPy Generator.bytes (insecure)", new=_numpy),
-    Peer("random.randbytes (insecure)", new=_mersenne_twister),
+NEW_BYTES: tuple[Peer, ...] = (
+    Peer(OURS, _random_bytes, refills=_refills),
+    Peer(BASELINE, _os_urandom),
+    Peer("os.getrandom", _os_getrandom),
+    Peer("kernel vDSO", _kernel_vdso),
+    Peer("secrets.token_bytes", _secrets),
+    Peer("ssl.RAND_bytes", _openssl),
+    Peer("cryptography ChaCha20", _cryptography),
+    Peer("PyNaCl", _pynacl),
+    Peer("NumPy Generator.bytes (insecure)", _numpy),
+    Peer("random.randbytes (insecure)", _mersenne_twister),
+    Peer(CONTROL, _random_bytes),
+)
+
+FILLED_BUFFERS: tuple[Peer, ...] = (
+    Peer("random_bytes_into", _random_bytes_into),
+    # It cannot fill a buffer: new bytes are what a caller has without us.
+    Peer(BASELINE, _os_urandom),
+    Peer("/dev/urandom", _dev_urandom),
+    Peer("kernel vDSO", _kernel_vdso_into),
+    Peer("cryptography ChaCha20", _cryptography_into),
 )

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .peers import BASELINE, OURS
+from .peers import BASELINE, CONTROL, is_ours
 from .report import human_size
 
 # Okabe and Ito's colours, told apart by the colour-blind, then greys; markers serve grey print.
@@ -38,7 +38,7 @@ def _lines(results: list[dict[str, Any]]) -> tuple[str, dict[str, dict[int, floa
     group = next((g for g in GROUPS if any(row["group"] == g for row in results)), GROUPS[0])
     lines: dict[str, dict[int, float]] = {}
     for row in results:
-        if row["group"] == group:
+        if row["group"] == group and row["name"] != CONTROL:
             lines.setdefault(row["name"], {})[row["size"]] = row["median"]
     return group, lines
 
@@ -72,7 +72,7 @@ def draw(path: Path, machine: dict[str, Any], results: list[dict[str, Any]]) -> 
                 "color": _COLOURS[number % len(_COLOURS)],
                 "marker": _MARKERS[number % len(_MARKERS)],
                 "linestyle": _DASHES[number % len(_DASHES)],
-                "linewidth": 2.4 if name.startswith(OURS) else 1.2,
+                "linewidth": 2.4 if is_ours(name) else 1.2,
                 "markersize": 4,
                 "zorder": 10 - number,
             }

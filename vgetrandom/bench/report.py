@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .groups import GROUPS, MIB
-from .measure import Result
-from .peers import BASELINE, OURS
+from .groups import GROUPS, MIB, Group
+from .measure import Key, Result
+from .peers import is_ours
 from .table import Table
 
 
@@ -38,30 +38,42 @@ def tables(results: list[Result]) -> list[Table]:
     medians = {result.key: result.median for result in results}
     made = []
     for group in GROUPS:
-        throughput = ("GB/s",) if group.throughput else ()
-        columns = ("bytes", "<", "ns", "±", *throughput, f"x {BASELINE}")
-        table = Table(f"{group.name}: {group.title}", columns)
-        size = None
-        for key, result in ((r.key, r) for r in results if r.key.group == group.name):
-            if key.name.startswith(OURS):
-                table.strong.add(len(table.rows))
-            if key.size != size:
-                table.sections.add(len(table.rows))
-            base = medians.get(result.baseline)
-            table.rows.append(
-                (
-                    human_size(key.size) if key.size != size else "",
-                    key.name,
-                    human_ns(result.median),
-                    f"{result.stddev / result.median:.0%}",
-                    *((f"{key.size / result.median:.3f}",) if throughput else ()),
-                    f"{base / result.median:.2f}" if base else "",
-                )
-            )
-            size = key.size
-        if table.rows:
-            made.append(table)
+        rows = [result for result in results if result.key.group == group.name]
+        if rows:
+            made.append(_table(group, rows, medians))
     return made
+
+
+def what(key: Key) -> str:
+    """What a row's function is called with, or which it is."""
+    return key.call or human_size(key.size)
+
+
+def _table(group: Group, rows: list[Result], medians: dict[Key, float]) -> Table:
+    throughput = ("GB/s",) if group.throughput else ()
+    first = "bytes" if group.has_sizes else "<call"
+    columns = (first, "<", "ns", "±", *throughput, f"x {group.baseline}")
+    table = Table(f"{group.name}: {group.title}", columns)
+    before = ""
+    for result in rows:
+        key = result.key
+        if is_ours(key.name):
+            table.strong.add(len(table.rows))
+        if what(key) != before:
+            table.sections.add(len(table.rows))
+        base = medians.get(result.beside(group.baseline))
+        table.rows.append(
+            (
+                what(key) if what(key) != before else "",
+                key.name,
+                human_ns(result.median),
+                f"{result.stddev / result.median:.0%}",
+                *((f"{key.size / result.median:.3f}",) if throughput else ()),
+                f"{base / result.median:.2f}" if base else "",
+            )
+        )
+        before = what(key)
+    return table
 
 
 def document(machine: dict[str, Any], results: list[Result]) -> dict[str, Any]:
@@ -70,13 +82,15 @@ def document(machine: dict[str, Any], results: list[Result]) -> dict[str, Any]:
 
 
 def write_json(path: Path, machine: dict[str, Any], results: list[Result]) -> None:
-    """Write the run with every sample; times are in nanoseconds."""
-    path.write_text(json.dumps(document(machine, results), indent=1) + "\n")
+    """Write the run with every sample, a row to a line; times are in nanoseconds."""
+    rows = ",\n".join(f"  {json.dumps(result.as_json())}" for result in results)
+    head = json.dumps(machine, indent=1).replace("\n", "\n ")
+    path.write_text(f'{{\n "machine": {head},\n "results": [\n{rows}\n ]\n}}\n')
 
 
 def write_csv(path: Path, results: list[Result]) -> None:
     """Write the rows; a cell of samples holds them with spaces between."""
-    columns = ("group", "name", "size", "unit", "median", "min", "stddev", "samples")
+    columns = ("group", "name", "size", "call", "unit", "median", "min", "stddev", "samples")
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()

@@ -6,7 +6,7 @@ import statistics
 import threading
 from collections.abc import Callable
 from itertools import repeat
-from time import perf_counter_ns
+from time import perf_counter_ns, thread_time
 from timeit import Timer
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ class Draw(NamedTuple):
 
 
 def timer(call: Call) -> Timer:
-    """A timer that calls the C function itself.
+    """A timer of processor time that calls the C function itself.
 
     timeit compiles a loop for each timer: were it shared, the interpreter would specialise
     the call for one peer and make the next one pay.
@@ -36,6 +36,9 @@ def timer(call: Call) -> Timer:
         # Locals of the loop cost less to look up than globals.
         setup="; ".join(f"{name} = values[{i}]" for i, name in enumerate(["function", *names])),
         globals={"values": (call.function, *call.arguments)},
+        # What this thread spent, in the kernel too, and not what others took from it meanwhile:
+        # no peer waits for anything.
+        timer=thread_time,
     )
 
 
@@ -44,7 +47,7 @@ def calibrate(timed: Timer, seconds: float) -> int:
 
     Args:
         timed: What to run.
-        seconds: How long one sample should take.
+        seconds: How long one sample should take, in processor time.
 
     Returns:
         The number of calls, at least 1.
@@ -56,11 +59,26 @@ def calibrate(timed: Timer, seconds: float) -> int:
     return loops
 
 
+def untimed(calls: int) -> int:
+    """How many calls to make before so many are timed.
+
+    The row before has left its own data in the caches, and the heap and the processor as it needs
+    them: with large results the first call takes over the pages that the row before gave back, or
+    has to fetch new ones. That is not this row's doing, and would be charged to it.
+    """
+    return max(1, calls // 10)
+
+
 def per_call(draw: Draw, seconds: float) -> Sampler:
     """Mean nanoseconds per call over a calibrated loop."""
     timed = timer(draw.call)
     loops = calibrate(timed, seconds)
-    return lambda: {"": timed.timeit(loops) / loops * 1e9}
+
+    def sample() -> dict[str, float]:
+        timed.timeit(untimed(loops))
+        return {"": timed.timeit(loops) / loops * 1e9}
+
+    return sample
 
 
 def in_threads(count: int, draw: Draw, seconds: float) -> Sampler:
@@ -73,7 +91,7 @@ def in_threads(count: int, draw: Draw, seconds: float) -> Sampler:
 
         def work() -> None:
             timed = timer(draw.call)
-            timed.timeit(1)
+            timed.timeit(untimed(loops))
             together.wait()
             start = perf_counter_ns()
             timed.timeit(loops)
@@ -98,6 +116,8 @@ def distribution(draw: Draw, seconds: float) -> Sampler:
 
     def sample() -> dict[str, float]:
         times = []
+        for _ in repeat(None, untimed(calls)):
+            function(*arguments)
         for _ in repeat(None, calls):
             start = perf_counter_ns()
             function(*arguments)
@@ -119,11 +139,14 @@ def at_refill(draw: Draw, _seconds: float) -> Sampler | None:
         return None
     refills = draw.peer.refills()
     function, arguments = draw.call
+    calls = 5000
 
     def sample() -> dict[str, float]:
         times = []
+        for _ in repeat(None, untimed(calls)):
+            function(*arguments)
         before = refills()
-        for _ in repeat(None, 5000):
+        for _ in repeat(None, calls):
             start = perf_counter_ns()
             function(*arguments)
             took = perf_counter_ns() - start

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vgetrandom.bench import compare, machine, measure, plot, report
+from vgetrandom.bench import compare, control, machine, measure, plot, report
 from vgetrandom.bench.groups import GROUPS, MAX_SIZE
 from vgetrandom.bench.measure import NORMAL, QUICK, RIGOROUS, Effort, Result, Run, Step
 from vgetrandom.bench.options import Options
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_size,
         default=[],
         metavar="BYTES",
-        help="bytes per draw, for every group (default: each group's own)",
+        help="bytes per draw, for every group that has sizes (default: each group's own)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample as JSON")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows as CSV")
@@ -141,7 +141,7 @@ def _measure(steps: list[Step], effort: Effort, run: Run) -> int:
     total = len(steps) * max(effort.workers, 1)
 
     def progress(done: int, step: Step) -> None:
-        _progress_line(f"[{done + 1}/{total}] {step.group.name}, {step.size} bytes")
+        _progress_line(f"[{done + 1}/{total}] {step.label}")
 
     try:
         measure.measure(steps, effort, run, progress)
@@ -241,7 +241,10 @@ def _run(options: Options) -> int:
     if old:
         tables.append(compare.table(old, results))
     _print(tables, machine.header(header), as_markdown=options.markdown)
-    noisy = measure.too_noisy(results)
+    told = control.sentence({result.key: result.median for result in results})
+    if told:
+        print(f"control: {told}")
+    noisy = measure.too_noisy(control.without(results))
     if noisy:
         print("warning: too noisy to tell apart:", *noisy, sep="\n  ", file=sys.stderr)
     try:
