@@ -4,6 +4,7 @@
 
 #include "additional.h"
 #include "chacha20/chacha20.h"
+#include "clones.h"
 #include "kernel.h"
 #include "memory.h"
 #include "state.h"
@@ -43,6 +44,8 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 	vgetrandom(drawn, sizeof(drawn), 0);
 	wipe(drawn, sizeof(drawn));
 
+	clones_look();
+
 	/* What this thread's draws are, whatever others have. */
 	bool stateful = self.slot != NULL;
 
@@ -51,6 +54,7 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 		.memory = memory_name(),
 		.kernel_entropy = stateful && kernel_has_vdso() ? "vdso" : "syscall",
 		.watch = stateful ? watch_name() : "none",
+		.clones = clones_name(),
 		.state_bytes = stateful ? (size_t)sysconf(_SC_PAGESIZE) : 0,
 		.batch_bytes = stateful ? BATCH_BYTES : 0,
 	};
@@ -62,6 +66,7 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 		watch_notes(&notes);
 		additional_notes(&notes);
 	}
+	clones_notes(&notes);
 }
 
 void vgetrandom_get_stats(struct vgetrandom_stats *stats)

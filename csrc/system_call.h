@@ -58,6 +58,11 @@ static inline ssize_t system_read(int fd, void *buf, size_t len)
 	return syscall(SYS_read, (long)fd, buf, len);
 }
 
+static inline ssize_t system_getdents64(int fd, void *entries, size_t bytes)
+{
+	return syscall(SYS_getdents64, (long)fd, entries, bytes);
+}
+
 static inline int system_ioctl(int fd, unsigned long request, void *argument)
 {
 	return (int)syscall(SYS_ioctl, (long)fd, request, argument);

@@ -126,11 +126,21 @@ bool watch_looking(void)
 	return phase == LOOKING;
 }
 
+bool watch_has_kernel(void)
+{
+	return watch.kernel != &unwatched;
+}
+
+bool watch_has_vmclock(void)
+{
+	return watch.vm != &unwatched;
+}
+
 const char *watch_name(void)
 {
-	if (watch.kernel != &unwatched)
+	if (watch_has_kernel())
 		return "vdso-generation";
-	return watch.vm != &unwatched ? "vmclock" : "none";
+	return watch_has_vmclock() ? "vmclock" : "none";
 }
 
 void watch_notes(struct notes *notes)
@@ -145,9 +155,7 @@ void watch_notes(struct notes *notes)
 		note(notes, "the word in [vvar] that was watched turned out not to be the kernel's "
 			    "generation: up to one batch per thread may be served after the kernel "
 			    "reseeded");
-	else if (watch.kernel == &unwatched)
-		note(notes,
-		     "the kernel's reseed generation cannot be watched here: up to one batch "
-		     "per thread may be served after the kernel reseeded; call reseed() after "
-		     "restoring a snapshot");
+	else if (!watch_has_kernel())
+		note(notes, "the kernel's reseed generation cannot be watched here: up to one "
+			    "batch per thread may be served after the kernel reseeded");
 }

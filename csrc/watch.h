@@ -56,6 +56,10 @@ bool watch_looking(void);
 int watch_find(const void *page, size_t page_bytes, const void *opaque, size_t opaque_bytes,
 	       watched_word **word, size_t *offset);
 
+/* Which of the two words are watched. */
+bool watch_has_kernel(void);
+bool watch_has_vmclock(void);
+
 /* "vdso-generation", "vmclock" or "none". */
 const char *watch_name(void);
 void watch_notes(struct notes *notes);

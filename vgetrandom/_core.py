@@ -30,7 +30,8 @@ struct vgetrandom_info {
     const char *memory;
     const char *kernel_entropy;
     const char *watch;
-    const char *reserved_names[12];
+    const char *clones;
+    const char *reserved_names[11];
     size_t state_bytes;
     size_t batch_bytes;
     size_t reserved_numbers[14];
@@ -99,6 +100,7 @@ def info() -> Info:
         memory=_text(c.memory),
         kernel_entropy=_text(c.kernel_entropy),
         watch=_text(c.watch),
+        clones=_text(c.clones),
         state_bytes=c.state_bytes,
         batch_bytes=c.batch_bytes,
         notes=tuple(notes),

@@ -23,6 +23,9 @@ class Info:
         kernel_entropy (str): What every refill mixes in: "vdso" or "syscall".
         watch (str): What tells that the kernel reseeded or the virtual machine was cloned:
             "vdso-generation", "vmclock" or "none".
+        clones (str): What would tell of a clone of this virtual machine: "vmgenid" (the kernel's
+            driver has a device; whether the hypervisor changes the ID, nobody can see), "vmclock",
+            "none", or "unknown" where /sys does not show it.
         state_bytes (int): The size of a thread's state, in bytes.
         batch_bytes (int): How many bytes at most exist per thread before they are served.
         notes (tuple[str, ...]): Each guarantee that does not hold here, and why.
@@ -32,6 +35,7 @@ class Info:
     memory: str
     kernel_entropy: str
     watch: str
+    clones: str
     state_bytes: int
     batch_bytes: int
     notes: tuple[str, ...]

@@ -87,7 +87,11 @@ struct vgetrandom_info {
 	const char *memory;         /* "droppable", "wipe-on-fork" or "none" */
 	const char *kernel_entropy; /* what refills mix in: "vdso" or "syscall" */
 	const char *watch;          /* "vdso-generation", "vmclock" or "none" */
-	const char *reserved_names[12];
+	/* What would tell of a clone of this virtual machine: "vmgenid" (the kernel's driver has a
+	 * device, which says nothing of whether the hypervisor changes the ID), "vmclock", "none",
+	 * or "unknown" where that cannot be seen (/sys). */
+	const char *clones;
+	const char *reserved_names[11];
 	size_t state_bytes; /* a thread's state: one page, or 0 */
 	size_t batch_bytes; /* the most bytes that exist and are not yet served, or 0 */
 	size_t reserved_numbers[14];

@@ -2,6 +2,7 @@
 
 #include "../../csrc/additional.h"
 #include "../../csrc/chacha20/chacha20.h"
+#include "../../csrc/clones.h"
 #include "../../csrc/draw.h"
 #include "../../csrc/hchacha20.h"
 #include "../../csrc/states.h"
@@ -141,6 +142,11 @@ bool hook_watch_vmclock(const char *path)
 	if (word)
 		watch.vm = word;
 	return word != NULL;
+}
+
+int hook_clones_find_vmgenid(const char *buses)
+{
+	return (int)clones_find_vmgenid(buses);
 }
 
 void hook_hchacha20(uint8_t *out, const uint8_t *key, const uint8_t *input)

@@ -40,6 +40,9 @@ int hook_watch_find(const void *page, size_t page_bytes, const void *opaque, siz
 /* The VM generation is watched in the file at PATH from now on; false where it is none. */
 bool hook_watch_vmclock(const char *path);
 
+/* What would tell of a clone, by the buses at a path: an enum vmgenid. */
+int hook_clones_find_vmgenid(const char *buses);
+
 /* HChaCha20, and the pool of the bytes that reseed() was given: 32 bytes. */
 void hook_hchacha20(uint8_t *out, const uint8_t *key, const uint8_t *input);
 const void *hook_additional_pool(void);

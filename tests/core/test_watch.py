@@ -91,7 +91,7 @@ class TestRunningKernel:
         assert len(outputs) == 200
 
     def test_is_not_told_as_missing(self) -> None:
-        assert not any("reseed" in note for note in INFO.notes)
+        assert not any(NOT_WATCHED in note for note in INFO.notes)
 
 
 # --- which word it is ---
@@ -187,7 +187,7 @@ def test_found_at_the_first_draw() -> None:
     kernel = new_kernel()
     kernel.draw(16)
     assert kernel.watch == "vdso-generation"
-    assert not kernel.notes()
+    assert not [note for note in kernel.notes() if "clone" not in note]  # test_clones.py has those
     kernel.reseed()
     before = kernel.stats().reseeds_generation
     kernel.draw(16)
@@ -244,7 +244,7 @@ def test_found_later_where_the_kernel_was_not_ready() -> None:
     for _ in range(64):
         kernel.draw(BATCH)
     assert kernel.watch == "vdso-generation"
-    assert not any("reseed" in note for note in kernel.notes())
+    assert not any(NOT_WATCHED in note for note in kernel.notes())
     kernel.reseed()
     before = kernel.stats().reseeds_generation
     kernel.draw(16)
