@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from vgetrandom import doctor
-    from vgetrandom.cli import bench, cat, info
+    from vgetrandom.cli import bench, cat, doctor, info
 
     parser = argparse.ArgumentParser(
         prog="vgetrandom",

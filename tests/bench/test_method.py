@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import resource
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -81,17 +81,18 @@ def test_rows_are_sampled_in_every_order_and_shown_in_one() -> None:
 
 
 def test_a_worker_goes_on_where_the_one_before_stopped(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log: list[str] = []
+    sent: list[Any] = []
     group = group_of(logging(log), a=bytes, b=bytes, c=bytes, d=bytes)
     monkeypatch.setattr(measure, "GROUPS", (group,))
     monkeypatch.setitem(measure.EFFORTS, "two", Effort("two", samples=2, seconds=0, workers=2))
     for worker in range(2):
-        measure.work("two", worker, [("mine", "", 16)])
+        measure.work(sent.append, "two", worker, [("mine", "", 16)])
     assert log == ["abcd"[row] for number in range(4) for row in turn(4, number)]
-    samples, absent = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert [key[:3] for key, _ in samples] == [["mine", name, 16] for name in "abcd"]
+    samples, absent = sent[0]
+    assert [key[:3] for key, _ in samples] == [("mine", name, 16) for name in "abcd"]
     assert absent == {}
 
 

@@ -48,7 +48,10 @@ def clone() -> tuple[bool, str]:
     fill(memory)
 
     def fork() -> int:
-        return int(libc.syscall(number, ffi.cast("long", signal.SIGCHLD), none, none, none, none))
+        child = libc.syscall(number, ffi.cast("long", signal.SIGCHLD), none, none, none, none)
+        if child < 0:
+            raise OSError(ffi.errno, os.strerror(ffi.errno))
+        return int(child)
 
     return wiped_in_child(memory, fork)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import cffi
 
+from vgetrandom import _child
 from vgetrandom._probes.prober import NotHere
 from vgetrandom.droppable import MADV_PAGEOUT, DroppableMemory
 
@@ -115,18 +116,21 @@ def strerror(number: int) -> str:
 def in_child(work: Callable[[], str], fork: Callable[[], int] = os.fork) -> str:
     """Run `work` in a forked child and return its text; '' if it died."""
     readable, writable = os.pipe()
-    pid = fork()
-    if pid == 0:
+
+    def answer() -> None:
         try:
-            os.write(writable, work().encode())
+            text = work()
         except (OSError, NotHere) as error:
-            os.write(writable, f"!{error}".encode())
-        finally:
-            os._exit(0)
-    os.close(writable)
+            text = f"!{error}"
+        os.write(writable, text.encode(errors="backslashreplace"))
+
     try:
-        with open(readable) as answer:
-            text = answer.read()
+        pid = _child.fork(answer, fork)
+    finally:
+        os.close(writable)
+    try:
+        with open(readable) as answers:
+            text = answers.read()
     finally:
         os.kill(pid, signal.SIGKILL)  # it has answered, or this probe is being ended
         os.waitpid(pid, 0)

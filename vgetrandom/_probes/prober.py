@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -10,7 +11,9 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
+
+from vgetrandom import _child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +22,15 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0  # seconds for one probe
 GRACE = 5.0  # seconds for a probe to clean up after SIGTERM
+
+# What a limit, a sandbox or a lack of something answers: nothing that the kernel's documentation
+# speaks about.
+_SHORTAGES = frozenset(
+    {
+        *(errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT),
+        *(errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENOSYS),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -85,62 +97,73 @@ def run_one(probe: Probe, timeout: float = TIMEOUT) -> Row:
     Returns:
         What it found. A probe that crashes or hangs is a row that is not ok and says so.
     """
-    readable, writable = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+    try:
+        readable, writable = os.pipe()
+    except OSError as error:
+        return Row(probe.name, probe.expected, f"not tried: no pipe: {error.strerror}", ok=None)
+    try:
+        pid = _child.fork(lambda: _answer(probe, writable))
+    except (OSError, RuntimeError) as error:
         os.close(readable)
-        _be_the_child(probe, writable)
-    os.close(writable)
+        return Row(probe.name, probe.expected, f"not tried: no process: {error}", ok=None)
+    finally:
+        os.close(writable)
     answer, ended = b"", False
+    news = select.poll()
+    news.register(readable, select.POLLIN)
     try:
         deadline = time.monotonic() + timeout
         while not ended:
             left = max(0.0, deadline - time.monotonic())
-            if not select.select([readable], [], [], left)[0]:
+            if not news.poll(left * 1000):
                 break
             more = os.read(readable, 65536)
             answer += more
             ended = not more
     finally:
-        # Also on Ctrl-C: the probe removes its swap file or cgroup before it goes, and takes its
-        # own children with it.
+        # Also when this process is being ended: the probe removes its swap file or cgroup before it
+        # goes, and takes its own children with it.
         if not ended:
             os.kill(pid, signal.SIGTERM)
-            select.select([readable], [], [], GRACE)
+            news.poll(GRACE * 1000)
         os.close(readable)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+        for kill in (os.kill, os.killpg):
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
     if not ended:
         answer = json.dumps([False, f"the probe did not end within {timeout:g} s"]).encode()
     try:
         ok, observed = json.loads(answer)
     except ValueError:
-        ok, observed = False, f"the probe crashed ({_ending(status)})"
+        ok, observed = _ending(status)
     return Row(probe.name, probe.expected, observed, ok)
 
 
-def _be_the_child(probe: Probe, answer: int) -> NoReturn:
-    """Run a probe, write [ok, observed] and end."""
+def _answer(probe: Probe, descriptor: int) -> None:
+    """Run a probe in this process and write [ok, observed]."""
     os.setpgid(0, 0)
     # SIGTERM unwinds, so that swap files and cgroups are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ok: bool | None
     try:
-        try:
-            ok, observed = probe.run()
-        except NotHere as reason:
-            ok, observed = None, str(reason)
-        except (FileNotFoundError, PermissionError, MemoryError) as error:
-            ok, observed = None, f"not tried: {error!r}"
-        except Exception as error:  # noqa: BLE001  # whatever it is, the row says it
-            ok, observed = False, f"the probe failed: {error!r}"
-        os.write(answer, json.dumps([ok, observed]).encode())
-    finally:
-        os._exit(0)
+        ok, observed = probe.run()
+    except NotHere as reason:
+        ok, observed = None, str(reason)
+    except MemoryError:
+        ok, observed = None, "not tried: not enough memory"
+    except OSError as error:
+        ok = None if error.errno in _SHORTAGES else False
+        observed = f"{'the probe failed' if ok is False else 'not tried'}: {error}"
+    except Exception as error:  # noqa: BLE001  # whatever it is, the row says it
+        ok, observed = False, f"the probe failed: {error!r}"
+    os.write(descriptor, json.dumps([ok, observed]).encode())
 
 
-def _ending(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return signal.Signals(os.WTERMSIG(status)).name
-    return f"exit status {os.waitstatus_to_exitcode(status)}"
+def _ending(status: int) -> tuple[bool | None, str]:
+    """Judge a probe that ended without an answer."""
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGSYS:
+        return None, "not tried: a sandbox ended the probe (SIGSYS)"
+    how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+    return False, f"the probe crashed ({how})"

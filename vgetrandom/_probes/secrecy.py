@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vgetrandom import _child
 from vgetrandom._probes.memory import (
     MIB,
     PAGE,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 # Whether a probe may change the whole machine for a moment; set by the command line.
 thorough = False
+
+# Whether this process is a forked copy of the caller's, whose memory must not get to a disk.
+copy = False
 
 
 def secret_into(memory: mmap.mmap, at: int, seed: bytes) -> None:
@@ -107,6 +111,8 @@ def swap() -> tuple[bool, str]:
 @probe("core dump", "absent, while ordinary memory is in it")
 def core_dump() -> tuple[bool, str]:
     droppable(PAGE)
+    if copy:
+        raise NotHere("not tried: the dump would hold a copy of this program's memory")
     pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
     if not pattern or pattern[0] in "|/@" or "/" in pattern:
         raise NotHere(f"not tried: core_pattern {pattern!r} does not name a plain file")
@@ -115,18 +121,17 @@ def core_dump() -> tuple[bool, str]:
         raise NotHere(f"not tried: core dumps are limited to {hard} bytes")
     seeds = os.urandom(32), os.urandom(32)
     with tempfile.TemporaryDirectory(prefix="vgetrandom-") as directory:
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.chdir(directory)
-                resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
-                memory, control = droppable(PAGE), ordinary(PAGE)
-                secret_into(memory, 0, seeds[0])
-                secret_into(control, 0, seeds[1])
-                signal.signal(signal.SIGABRT, signal.SIG_DFL)  # no last words from faulthandler
-            finally:
-                os.abort()
-        _, status = os.waitpid(pid, 0)
+
+        def abort() -> None:
+            os.chdir(directory)
+            resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+            memory, control = droppable(PAGE), ordinary(PAGE)
+            secret_into(memory, 0, seeds[0])
+            secret_into(control, 0, seeds[1])
+            signal.signal(signal.SIGABRT, signal.SIG_DFL)  # no last words from faulthandler
+            os.abort()
+
+        _, status = os.waitpid(_child.fork(abort), 0)
         dumps = list(Path(directory).iterdir())
         if not os.WCOREDUMP(status) or not dumps:
             raise NotHere("the kernel wrote no core dump")

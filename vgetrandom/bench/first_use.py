@@ -6,13 +6,13 @@ import ctypes
 import fcntl
 import os
 import re
-import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter_ns
 
-from . import child
+from vgetrandom import _child
+
 from .peers import NEW_BYTES, AbsentError, Call
 from .timing import Draw, Sampler
 
@@ -24,19 +24,24 @@ def _once(call: Call) -> float:
     return perf_counter_ns() - start
 
 
-def print_first_draw(name: str, size: int) -> None:
+def send_first_draw(send: Callable[[object], None], name: str, size: int) -> None:
     """Time the first draw of this process, for `in_fresh_process`."""
     peer = next(peer for peer in NEW_BYTES if peer.name == name)
-    print(_once(peer.bind(size)))
+    send(_once(peer.bind(size)))
 
 
 def in_fresh_process(draw: Draw, _seconds: float) -> Sampler:
     """A new interpreter, its imports done."""
+    try:
+        _child.interpreter()
+    except _child.NoChildError as reason:
+        raise AbsentError(str(reason)) from None
 
     def sample() -> dict[str, float]:
-        command = child.command(print_first_draw, draw.peer.name, draw.size)
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        return {"": float(done.stdout)}
+        with _child.start_interpreter(send_first_draw, draw.peer.name, draw.size) as child:
+            for took in child.results():
+                return {"": float(took)}
+            raise RuntimeError(f"a fresh process ended early: {child.ending()}")
 
     return sample
 
@@ -54,20 +59,20 @@ def in_fresh_thread(draw: Draw, _seconds: float) -> Sampler:
     return sample
 
 
+def _write(descriptor: int, text: str) -> None:
+    os.write(descriptor, text.encode())
+
+
 def after_fork(draw: Draw, _seconds: float) -> Sampler:
     """A forked child whose parent had drawn."""
 
     def sample() -> dict[str, float]:
         _once(draw.call)
         reader, writer = os.pipe()
-        pid = os.fork()
-        if not pid:
-            # Nothing of the parent's may run in the child, whatever happens there.
-            try:
-                os.write(writer, str(_once(draw.call)).encode())
-            finally:
-                os._exit(0)
-        os.close(writer)
+        try:
+            pid = _child.fork(lambda: _write(writer, str(_once(draw.call))))
+        finally:
+            os.close(writer)
         with os.fdopen(reader) as answer:
             took = answer.read()
         os.waitpid(pid, 0)

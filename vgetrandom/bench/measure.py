@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import gc
-import json
 import statistics
-import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from . import allocator, child
+from vgetrandom import _child
+
+from . import allocator
 from .groups import GROUPS, Function, Group
 from .order import turn
 from .peers import AbsentError
@@ -166,6 +166,7 @@ def measure(steps: list[Step], effort: Effort, run: Run, progress: Progress) -> 
 
     Raises:
         RuntimeError: A worker failed.
+        NoChildError: A worker cannot be started.
     """
     if not effort.workers:
         allocator.settle()
@@ -173,32 +174,34 @@ def measure(steps: list[Step], effort: Effort, run: Run, progress: Progress) -> 
             progress(done, step)
             _measure_step(step, effort, run)
         return
+    job = [(step.group.name, step.function.label, step.size) for step in steps]
     for worker in range(effort.workers):
-        job = [(step.group.name, step.function.label, step.size) for step in steps]
         # The order of the rows goes on where the worker before has stopped.
-        command = child.command(work, effort.name, worker, job)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stdout
-                for done, step in enumerate(steps):
-                    progress(worker * len(steps) + done, step)
-                    _merge(process.stdout.readline(), run)
-            finally:
-                process.kill()
+        with _child.start_interpreter(work, effort.name, worker, job) as child:
+            answers = child.results()
+            for done, step in enumerate(steps):
+                progress(worker * len(steps) + done, step)
+                answer = next(answers, None)
+                if answer is None:
+                    raise RuntimeError(f"a worker process ended early: {child.ending()}")
+                _merge(answer, run)
 
 
-def _merge(line: str, run: Run) -> None:
-    if not line:
-        raise RuntimeError("a worker process ended early")
-    samples, absent = json.loads(line)
+def _merge(answer: tuple[list[Any], dict[str, str]], run: Run) -> None:
+    samples, absent = answer
     run.absent.update(absent)
     for key, values in samples:
         for value in values:
             run.add(Key(*key), value)
 
 
-def work(effort_name: str, worker: int, job: list[tuple[str, str, int]]) -> None:
-    """Measure in a worker: a line of JSON on standard output for each step."""
+def work(
+    send: Callable[[object], None],
+    effort_name: str,
+    worker: int,
+    job: list[tuple[str, str, int]],
+) -> None:
+    """Measure in a worker, and send what each step brought."""
     functions = {
         (group.name, function.label): (group, function)
         for group in GROUPS
@@ -210,7 +213,7 @@ def work(effort_name: str, worker: int, job: list[tuple[str, str, int]]) -> None
         run = Run()
         step = Step(*functions[group, label], size)
         _measure_step(step, effort, run, first_round=worker * effort.samples)
-        print(json.dumps([list(run.samples.items()), run.absent]), flush=True)
+        send([list(run.samples.items()), run.absent])
 
 
 def _measure_step(step: Step, effort: Effort, run: Run, first_round: int = 0) -> None:

@@ -12,6 +12,8 @@ import platform
 from collections.abc import Callable
 from errno import EIO
 
+from vgetrandom import _child
+
 # getrandom, and read in case the interpreter turns to /dev/urandom.
 _SYSCALLS = {
     "x86_64": (318, 0),
@@ -22,7 +24,8 @@ _SYSCALLS = {
     "s390x": (349, 3),
 }
 
-_VDSO, _SYSCALL, _UNKNOWN = range(3)
+# Exit statuses of the child; 1 is a failure's.
+_VDSO, _SYSCALL, _UNKNOWN = range(10, 13)
 _WORDS = {_VDSO: "vDSO", _SYSCALL: "system call", _UNKNOWN: "unknown (no seccomp filter)"}
 
 
@@ -80,11 +83,9 @@ def how(function: Callable[[int], bytes]) -> str:
     numbers = _SYSCALLS.get(platform.machine())
     if not numbers:
         return f"unknown (not tried on {platform.machine()})"
-    pid = os.fork()
-    if not pid:
-        answer = _UNKNOWN
-        try:
-            answer = _try_in_child(function, numbers)
-        finally:
-            os._exit(answer)
-    return _WORDS.get(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "unknown (child died)")
+    try:
+        pid = _child.fork(lambda: os._exit(_try_in_child(function, numbers)))
+        status = os.waitpid(pid, 0)[1]
+    except OSError as error:
+        return f"unknown ({error.strerror})"
+    return _WORDS.get(os.waitstatus_to_exitcode(status), "unknown (child died)")
