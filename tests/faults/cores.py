@@ -15,16 +15,17 @@ import json
 import os
 import shlex
 import shutil
+import stat
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from support import tools
+from support import places, tools
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-BUILD = ROOT / "build" / "tests" / f"faults-{os.uname().machine}"
+ROOT = places.ROOT
+BUILD = places.build() / f"faults-{os.uname().machine}"
 KERNEL = {"kernel.c", "vdso.c", "vvar.c"}
 PEEK = "tests/faults/peek.c"
 HOOKS = "tests/c/hooks.c"
@@ -116,6 +117,9 @@ def _copy(directory: Path) -> None:
         shutil.copytree(
             ROOT / part, directory / part, ignore=shutil.ignore_patterns("python", "_*")
         )
+    # Of a read-only tree: the copies are written to, and removed.
+    for path in directory.rglob("*"):
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)
 
 
 def _seed(directory: Path, defect: Defect) -> None:

@@ -31,7 +31,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from support.ciphers import chacha20
 
 from .injector import FORKING, GETRANDOM, MAX_FAULTS, Outcome, Role
 
@@ -54,8 +54,7 @@ EVERY_WINDOW_BELOW = 1024
 
 def keystream(key: bytes, length: int) -> bytes:
     """Return the first bytes of ChaCha20's keystream with a zero nonce."""
-    encryptor = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor()
-    return encryptor.update(bytes(length))
+    return chacha20(key, bytes(16), length)
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,23 @@ not drawn yet, and reads the environment as it is now.
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cffi import FFI
 
-from support import tools
+from support import places, tools
 from vgetrandom._core import CDEF
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = places.ROOT
 SOURCES = ROOT / "tests" / "c"
 # Where a test session that runs inside another one finds what that has built.
 BUILT = "VGETRANDOM_TESTS_BUILT"
@@ -47,7 +47,11 @@ def build() -> Path:
     """Configure and build the test libraries; return the directory that has them."""
     if BUILT in os.environ:
         return Path(os.environ[BUILT])
-    directory = ROOT / "build" / "tests" / f"{sys.implementation.cache_tag}-{os.uname().machine}"
+    # CMake remembers the compiler and the flags that it was first run with.
+    flags = [os.environ.get(name, "") for name in ("CC", "CFLAGS", "LDFLAGS")]
+    kind = f"-{zlib.crc32(repr(flags).encode()):08x}" if any(flags) else ""
+    name = f"{sys.implementation.cache_tag}-{os.uname().machine}{kind}"
+    directory = places.build() / name
     cmake = tools.find("cmake") or "cmake"
     ninja = tools.find("ninja")
     generator = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"] if ninja else []
@@ -111,20 +115,12 @@ def scripted() -> Library:
     return _load("scripted")
 
 
-@functools.cache
-def _copies() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="vgetrandom-tests-")
-
-
-_numbers = itertools.count()
-
-
 def fresh(name: str) -> Library:
     """Load one more instance of a library, with variables of its own: a copy of the file is one.
 
     A process has room for about fifty (static TLS): tests that do this are marked own_process.
     """
-    # The copies stay until the end: the loader knows a library by its inode.
-    copy = Path(_copies().name) / f"{next(_numbers)}.so"
-    shutil.copyfile(_file(name), copy)
-    return load(name, copy)
+    # The loader knows a library by its inode, which is not used again while the library is mapped.
+    with tempfile.TemporaryDirectory(prefix="vgetrandom-tests-") as directory:
+        copy = shutil.copyfile(_file(name), Path(directory, f"{name}.so"))
+        return load(name, copy)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from support.ciphers import chacha20
 
 BLOCK_BYTES = 64
 
@@ -18,8 +17,7 @@ def keystream(key: bytes, length: int, counter: int = 0) -> bytes:
         blocks = min(-(-length // BLOCK_BYTES), 2**32 - counter % 2**32)
         piece = min(length, blocks * BLOCK_BYTES)
         nonce = (counter % 2**64).to_bytes(8, "little") + bytes(8)
-        encryptor = Cipher(ChaCha20(key, nonce), mode=None).encryptor()
-        pieces.append(encryptor.update(bytes(piece)))
+        pieces.append(chacha20(key, nonce, piece))
         length -= piece
         counter += blocks
     return b"".join(pieces)
@@ -32,8 +30,7 @@ def xor(a: bytes, b: bytes) -> bytes:
 
 def hchacha20(key: bytes, data: bytes) -> bytes:
     """Return HChaCha20: the first and last row of a block before its input is added again."""
-    encryptor = Cipher(ChaCha20(key, data), mode=None).encryptor()
-    words = struct.unpack("<16I", encryptor.update(bytes(BLOCK_BYTES)))
+    words = struct.unpack("<16I", chacha20(key, data, BLOCK_BYTES))
     start = struct.unpack("<16I", b"expand 32-byte k" + key + data)
     rows = [(word - added) % 2**32 for word, added in zip(words, start, strict=True)]
     return struct.pack("<8I", *rows[:4], *rows[12:])

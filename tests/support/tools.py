@@ -9,10 +9,14 @@ import sysconfig
 import pytest
 
 
+def path() -> str:
+    """Return a PATH that begins with this Python's own programs."""
+    return os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+
+
 def find(name: str) -> str | None:
     """Return a program's path, or None where it is not installed."""
-    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    return shutil.which(name, path=path)
+    return shutil.which(name, path=path())
 
 
 def missing(*names: str) -> str:
