@@ -5,6 +5,7 @@
  * usage: c_bench [--quick] [--json FILE]
  */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
@@ -139,15 +140,15 @@ struct row {
 
 static struct row rows[LENGTH(sizes)][LENGTH(peers)];
 
-/* Nanoseconds that so many calls take. */
+/* Nanoseconds of this thread that so many calls take: not what others take from it meanwhile. */
 static double run(const struct peer *peer, size_t len, long calls)
 {
 	struct timespec start, end;
 	bool good;
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
 	good = peer->loop(len, calls);
-	clock_gettime(CLOCK_MONOTONIC, &end);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
 	if (!good) {
 		fprintf(stderr, "c_bench: %s gave a short answer for %zu bytes\n", peer->name, len);
 		exit(1);
@@ -185,6 +186,18 @@ static void summarise(struct row *row, int samples)
 	row->stddev = sqrt(squares / (samples - 1));
 }
 
+/* Who comes at a place of a round: 0, 1, -1, 2, -2, ..., shifted by one from round to round. Of an
+ * even number of peers each then stands at each place, and follows each other peer, equally often
+ * (vgetrandom/bench/order.py has the odd numbers too). */
+static size_t turn(int round, size_t place)
+{
+	size_t step = place % 2 ? (place + 1) / 2 : LENGTH(peers) - place / 2;
+
+	return (step + (size_t)round) % LENGTH(peers);
+}
+
+static_assert(LENGTH(peers) % 2 == 0, "turn() is balanced for an even number of peers");
+
 /* In turn, so that noise meets all alike. */
 static void measure(size_t len, struct row *row, int samples, double ns)
 {
@@ -193,11 +206,17 @@ static void measure(size_t len, struct row *row, int samples, double ns)
 	for (size_t p = 0; p < LENGTH(peers); p++)
 		if (!absent[p])
 			calls[p] = calibrate(&peers[p], len, ns);
-	for (int i = 0; i < samples; i++)
-		for (size_t p = 0; p < LENGTH(peers); p++)
-			if (!absent[p])
-				row[p].samples[i] =
-					run(&peers[p], len, calls[p]) / (double)calls[p];
+	for (int i = 0; i < samples; i++) {
+		for (size_t place = 0; place < LENGTH(peers); place++) {
+			size_t p = turn(i, place);
+
+			if (absent[p])
+				continue;
+			/* The caches as it leaves them, not as the peer before it did. */
+			run(&peers[p], len, calls[p] / 10 + 1);
+			row[p].samples[i] = run(&peers[p], len, calls[p]) / (double)calls[p];
+		}
+	}
 	for (size_t p = 0; p < LENGTH(peers); p++)
 		if (!absent[p])
 			summarise(&row[p], samples);
@@ -296,11 +315,11 @@ static void print_json(FILE *out, const char *command, int samples)
 				continue;
 			fprintf(out, "%s\n  {\"group\": \"C\", \"name\": \"%s\", \"size\": %zu, ",
 				first ? "" : ",", peers[p].name, sizes[s]);
-			fprintf(out, "\"unit\": \"ns\", \"median\": %.9g, \"min\": %.9g, ",
+			fprintf(out, "\"unit\": \"ns\", \"median\": %.5g, \"min\": %.4g, ",
 				row->median, row->samples[0]);
-			fprintf(out, "\"stddev\": %.9g, \"samples\": [", row->stddev);
+			fprintf(out, "\"stddev\": %.3g, \"samples\": [", row->stddev);
 			for (int i = 0; i < samples; i++)
-				fprintf(out, "%s%.9g", i ? ", " : "", row->samples[i]);
+				fprintf(out, "%s%.4g", i ? ", " : "", row->samples[i]);
 			fputs("]}", out);
 			first = false;
 		}

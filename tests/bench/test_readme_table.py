@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 
 from vgetrandom.bench import plot
+from vgetrandom.bench.groups import Function, Group
+from vgetrandom.bench.peers import CONTROL, Call, Peer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,16 +28,23 @@ def load() -> ModuleType:
 readme_table = load()
 
 
-def record(results: Path, name: str, date: str, median: float) -> Path:
+CALLS = (("vgetrandom", 50.0), ("uuid.uuid4", 500.0), ("other", 75.0), ("slower", 100.0))
+
+
+def record(results: Path, name: str, date: str, median: float, libc: str = "glibc 2.36") -> Path:
     rows = [
         {"group": "bytes", "name": peer, "size": 16, "unit": "ns", "median": ns}
-        for peer, ns in (("random_bytes", median), ("os.urandom", 250.0))
+        for peer, ns in (("random_bytes", median), ("os.urandom", 250.0), (CONTROL, median * 1.02))
+    ]
+    rows += [
+        {"group": "uuid", "name": peer, "size": 0, "call": "uuid4()", "unit": "ns", "median": ns}
+        for peer, ns in CALLS
     ]
     machine = {
         "date": date,
         "cpu": "a CPU",
         "kernel": "Linux 6.18",
-        "libc": "glibc 2.36",
+        "libc": libc,
         "python": "CPython 3.11.7",
         "getrandom": {"os.urandom": "system call"},
         "command": "vgetrandom bench --rigorous",
@@ -53,8 +62,8 @@ def checkout(tmp_path: Path) -> Path:
     results.mkdir(parents=True)
     record(results, "newer", "2026-02-01T00:00:00+00:00", 25.0)
     record(results, "older", "2026-01-01T00:00:00+00:00", 50.0)
-    readme = f"before\n\n{readme_table.BEGIN}\n{readme_table.END}\n\nafter\n"
-    (tmp_path / "README.md").write_text(readme)
+    blocks = ["\n".join(readme_table.markers(name)) for name in ("benchmark", "calls")]
+    (tmp_path / "README.md").write_text("\n\n".join(["before", *blocks, "after\n"]))
     return tmp_path
 
 
@@ -65,9 +74,32 @@ def test_the_newest_run_is_written(checkout: Path) -> None:
     row = "| 16 | 25.0 ns | 250.0 ns | 10.0 | `vgetrandom bench --groups bytes --sizes 16` |"
     assert row in text
     assert "bench/results/newer.svg" in text
+    assert "older" not in text
+    assert "Control: random_bytes under two names differs by 2.0 %." in text
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     assert readme_table.main(["--check"], checkout) == 0
+
+
+def test_the_newest_run_of_each_c_library_is_shown(checkout: Path) -> None:
+    results = checkout / "bench/results"
+    record(results, "another", "2026-01-01T00:00:00+00:00", 50.0, libc="glibc 2.101")
+    assert readme_table.main([], checkout) == 0
+    text = (checkout / "README.md").read_text()
+    assert text.index("with glibc 2.36:") < text.index("with glibc 2.101:")
+    assert text.index("newer.json") < text.index("another.json")
+    assert text.count("Control: ") == 2
+
+
+def test_calls_are_held_against_the_baseline_and_the_fastest_other(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peers = tuple(Peer(name, lambda _size: Call(bytes, ())) for name, _ in CALLS)
+    group = Group("uuid", "of uuid", (Function("uuid4()", peers),), baseline="uuid.uuid4")
+    monkeypatch.setattr(readme_table, "GROUPS", (group,))
+    assert readme_table.main([], checkout) == 0
+    row = "| `uuid4()` | 50.0 ns | uuid.uuid4 500.0 ns | 10.0 | other 75.0 ns | 1.5 |"
+    assert row in (checkout / "README.md").read_text()
 
 
 def test_a_changed_number_is_found(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +130,7 @@ def test_runs_that_cannot_fill_the_table_are_passed_over(tmp_path: Path) -> None
     run = json.loads(path.read_text())
     run["machine"]["complete"] = False
     path.write_text(json.dumps(run))
-    assert readme_table.newest(tmp_path) is None
+    assert readme_table.newest(tmp_path) == []
 
 
 def test_readme_agrees_with_the_recorded_run() -> None:
