@@ -10,7 +10,7 @@ from pathlib import Path
 
 from building import build, measure, table, write
 
-KEYSTREAM_BYTES = (512, 1024, 2048, 3072, 3584)
+KEYSTREAM_BYTES = (1024, 2048, 3072)
 KEY_BYTES = 32
 
 TEXT = """# The size of a batch
@@ -21,9 +21,8 @@ of many; the last column is the draw that refills, its median. Measured by
 
 {table}
 A larger batch spreads the cost of a refill's kernel entropy over more draws. A smaller one exposes
-less and refills sooner. A state must fit into one page together with the vDSO's own, and AVX-512
-computes 1,024 or 2,048 bytes at a time, so that 3,584 has a pass that is half empty. The library
-has 3,072 (`csrc/state.h`).
+less and refills sooner. Keystream is computed in groups of 1,024 bytes, and a state must fit into
+one page together with the vDSO's own. The library has 3,072 (`csrc/state.h`).
 """
 
 

@@ -179,13 +179,21 @@ static bool reseed(struct state *state, unsigned int flags)
 	return true;
 }
 
+/* One run of keystream under the key at work, which is erased. */
+static void compute(struct state *state, uint8_t *out, size_t bytes)
+{
+	const uint64_t nonce = 0;
+
+	chacha20_in_use()->keystream(out, bytes / CHACHA20_GROUP_BYTES, state->fresh, 0, nonce);
+	wipe(state->fresh, sizeof(state->fresh));
+}
+
 /* One run of keystream overwrites the key that it came from, and the batch. */
 static bool refill(struct state *state, unsigned int flags)
 {
 	if (!mix(state, state->key, flags))
 		return false;
-	chacha20()->keystream(state->key, KEYSTREAM_BYTES / CHACHA20_BLOCK_BYTES, state->fresh, 0);
-	wipe(state->fresh, sizeof(state->fresh));
+	compute(state, state->key, KEYSTREAM_BYTES);
 	state->available = BATCH_BYTES;
 	return true;
 }
@@ -211,13 +219,12 @@ static size_t serve_batch(struct state *state, uint8_t *buf, size_t len, unsigne
 	if (len <= INLINE_BYTES)
 		take(buf, from, len);
 	else
-		chacha20()->take(buf, from, len);
+		chacha20_in_use()->copy_and_erase(buf, from, len);
 	return len;
 }
 
-/* BLOCKS blocks straight into BUF, under a key that the batch and the kernel give for this alone.
- */
-static bool serve_bulk(struct state *state, uint8_t *buf, size_t blocks, unsigned int flags)
+/* BYTES bytes straight into BUF, under a key that the batch and the kernel give for this alone. */
+static bool serve_bulk(struct state *state, uint8_t *buf, size_t bytes, unsigned int flags)
 {
 	uint32_t available = READ_ONCE(state->available);
 
@@ -232,8 +239,7 @@ static bool serve_bulk(struct state *state, uint8_t *buf, size_t blocks, unsigne
 		return false;
 	wipe(secret, CHACHA20_KEY_BYTES);
 	state->available = available - CHACHA20_KEY_BYTES;
-	chacha20()->keystream(buf, blocks, state->fresh, 0);
-	wipe(state->fresh, sizeof(state->fresh));
+	compute(state, buf, bytes);
 	return true;
 }
 
@@ -243,7 +249,7 @@ static bool serve(struct state *state, uint8_t *buf, size_t len, unsigned int fl
 	while (len >= BULK_MIN_BYTES) {
 		size_t bytes = len < BULK_BYTES ? len - len % BULK_GRAIN_BYTES : BULK_BYTES;
 
-		if (!serve_bulk(state, buf, bytes / CHACHA20_BLOCK_BYTES, flags) || !current(state))
+		if (!serve_bulk(state, buf, bytes, flags) || !current(state))
 			return false;
 		buf += bytes;
 		len -= bytes;

@@ -7,10 +7,10 @@
 /* Up to here the plain case is worth its own path. */
 #define INLINE_BYTES 128
 
-/* From here on straight into the caller's buffer, in whole passes of the widest instruction set;
- * the rest comes from the batch. */
+/* From here on straight into the caller's buffer, in whole groups; the rest comes from the
+ * batch. */
 #define BULK_MIN_BYTES BATCH_BYTES
-#define BULK_GRAIN_BYTES 1024
+#define BULK_GRAIN_BYTES CHACHA20_GROUP_BYTES
 
 /* Under one key: long enough that fetching the key does not count, short enough that a drop or a
  * fork is noticed soon. */

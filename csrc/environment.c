@@ -21,7 +21,10 @@ static const char *const variables[ENV_VARIABLES] = {
 };
 
 const char *const env_names[ENV_VARIABLES][1 + ENV_VALUES + 1] = {
-	[ENV_CHACHA20] = { "", "portable", "sse2", "avx2", "avx512", "neon" },
+	[ENV_CHACHA20] = { "",
+#define SET(name, ...) #name,
+#include "chacha20/sets.h"
+	},
 	[ENV_MEMORY] = { "", "wipe-on-fork", "none" },
 	[ENV_VDSO] = { "", "off" },
 	[ENV_WATCH] = { "", "off" },

@@ -14,10 +14,11 @@ enum env_variable {
 };
 
 /* What each may say, and how it is spelt; 0 is no restriction. */
+/* ENV_CHACHA20: 1 more than the set's place in chacha20_sets. */
 enum { ENV_MEMORY_WIPE_ON_FORK = 1, ENV_MEMORY_NONE };
 enum { ENV_VDSO_OFF = 1 };
 enum { ENV_WATCH_OFF = 1 };
-#define ENV_VALUES 5
+#define ENV_VALUES 7
 extern const char *const env_names[ENV_VARIABLES][1 + ENV_VALUES + 1]; /* each ends with NULL */
 
 /* What the environment asked for when the library was loaded: one of the above, and 0 where the

@@ -50,7 +50,8 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 	bool stateful = self.slot != NULL;
 
 	*info = (struct vgetrandom_info){
-		.chacha20 = chacha20()->name,
+		/* Without memory for its test, none is in use and none is needed. */
+		.chacha20 = chacha20_choose() ? chacha20_in_use()->name : "portable",
 		.memory = memory_name(),
 		.kernel_entropy = stateful && kernel_has_vdso() ? "vdso" : "syscall",
 		.watch = stateful ? watch_name() : "none",

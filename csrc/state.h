@@ -29,11 +29,14 @@ struct state {
 	uint32_t available;    /* the last bytes of the batch, not yet served */
 	uint32_t vdso_refills; /* how many more refills may take the vDSO's word for entropy */
 	uint8_t fresh[CHACHA20_KEY_BYTES]; /* the key at work: from the kernel, mixed with ours */
-	uint8_t key[CHACHA20_KEY_BYTES];   /* goes into the next refill; followed by the batch: */
-	uint8_t batch[BATCH_BYTES];        /* both are overwritten by one run of keystream */
+	/* Aligned, so that vector registers are stored into one cache line each. */
+	_Alignas(64) uint8_t key[CHACHA20_KEY_BYTES]; /* goes into the next refill; and: */
+	uint8_t batch[BATCH_BYTES]; /* both are overwritten by one run of keystream */
 	_Alignas(64) uint8_t opaque[OPAQUE_BYTES]; /* the vDSO's own state */
 };
 
+_Static_assert(KEYSTREAM_BYTES % CHACHA20_GROUP_BYTES == 0,
+	       "keystream is computed in whole groups");
 _Static_assert(sizeof(struct state) <= 4096, "a state must not straddle two pages");
 _Static_assert(offsetof(struct state, batch) == offsetof(struct state, key) + CHACHA20_KEY_BYTES,
 	       "one run of keystream overwrites key and batch");

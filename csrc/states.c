@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "states.h"
 
+#include "chacha20/chacha20.h"
 #include "memory.h"
 #include "process.h"
 #include "system_call.h"
@@ -174,6 +175,9 @@ static enum lack claim(struct slot **claimed)
 		return LACKS_MEMORY;
 	if (!make_exit_key())
 		return LACKS_EXIT_HOOK;
+	/* Now, because a state's later draws may make no system call but getrandom(2). */
+	if (!chacha20_choose())
+		return LACKS_MEMORY;
 	/* Without a slot, the thread that came through a fork is known by being the main one. */
 	if (system_gettid() == system_getpid())
 		reclaim(NULL);

@@ -1,9 +1,10 @@
 /* ChaCha20 on AVX-512: word i of 16 blocks in one register, and two such groups side by side.
  *
  * One group has four dependency chains, too few to keep the vector units busy while a rotation
- * takes two cycles; two groups have eight, and take all 32 registers. This is assembly because gcc,
- * given the same in intrinsics, copies and spills: slower by a quarter, and state on the stack.
- * docs/machine-code.md has the measurements.
+ * takes two cycles; two groups have eight, and take all 32 registers. They are half a run apart:
+ * while one is in its rounds, the other is added up and stored, and the next begins. This is
+ * assembly because gcc, given the same in intrinsics, copies and spills: slower by a quarter, and
+ * state on the stack. docs/machine-code.md has the measurements.
  */
 #if defined(__x86_64__)
 
@@ -11,53 +12,56 @@
 
 #include "chacha20.h"
 #include "rounds.h"
-#include "cpu_x86.h"
 #include "../wipe.h"
 
 #define AVX512 __attribute__((target("avx512f,avx512vl")))
 
-/* What a group starts from and what is added at its end, the counter apart. It holds the key, so it
- * is wiped. */
+/* What groups start from. It holds the key, so it is wiped. */
 struct words {
-	uint32_t start[16], end[16];
+	uint32_t plain[16]; /* before the first round; this is added at the end, too */
+	uint32_t ahead[16]; /* after the first round of columns 1 to 3 */
+	uint32_t ending;    /* word 12 of the group that ends next; plain[12] is the next one's */
 };
+#define AHEAD "64"
+#define ENDING "128"
+_Static_assert(offsetof(struct words, ahead) == 64 && offsetof(struct words, ending) == 128,
+	       "the assembler knows the offsets");
 
 /* Of the first round, only column 0 depends on the block number, as long as the high word of the
  * counter stays the same. The other columns are computed here, once for all blocks. */
 AVX512 static inline void prepare(struct words *words, const uint8_t key[CHACHA20_KEY_BYTES],
-				  uint32_t counter_high)
+				  uint64_t counter, uint64_t nonce)
 {
-	const __m128i a = _mm_set_epi32(0x6b206574, 0x79622d32, 0x3320646e, 0x61707865);
+	const __m128i a = _mm_set_epi32(SIGMA_3, SIGMA_2, SIGMA_1, SIGMA_0);
 	const __m128i b = _mm_loadu_si128((const __m128i *)key);
 	const __m128i c = _mm_loadu_si128((const __m128i *)(key + 16));
-	const __m128i d = _mm_set_epi32(0, 0, (int)counter_high, 0);
+	const __m128i d = _mm_set_epi64x((int64_t)nonce, (int64_t)counter);
 	__m128i w = a, x = b, y = c, z = d;
+	__m128i *plain = (__m128i *)words->plain, *ahead = (__m128i *)words->ahead;
+
+	_mm_storeu_si128(plain, a);
+	_mm_storeu_si128(plain + 1, b);
+	_mm_storeu_si128(plain + 2, c);
+	_mm_storeu_si128(plain + 3, d);
+	words->ending = (uint32_t)counter;
 
 	w = _mm_add_epi32(w, x), z = _mm_rol_epi32(_mm_xor_si128(z, w), 16);
 	y = _mm_add_epi32(y, z), x = _mm_rol_epi32(_mm_xor_si128(x, y), 12);
 	w = _mm_add_epi32(w, x), z = _mm_rol_epi32(_mm_xor_si128(z, w), 8);
 	y = _mm_add_epi32(y, z), x = _mm_rol_epi32(_mm_xor_si128(x, y), 7);
-
-	__m128i *start = (__m128i *)words->start, *end = (__m128i *)words->end;
-	_mm_storeu_si128(start, _mm_mask_mov_epi32(w, 1, a));
-	_mm_storeu_si128(start + 1, _mm_mask_mov_epi32(x, 1, b));
-	_mm_storeu_si128(start + 2, _mm_mask_mov_epi32(y, 1, c));
-	_mm_storeu_si128(start + 3, z);
-	_mm_storeu_si128(end, a);
-	_mm_storeu_si128(end + 1, b);
-	_mm_storeu_si128(end + 2, c);
-	_mm_storeu_si128(end + 3, d);
+	_mm_storeu_si128(ahead, w);
+	_mm_storeu_si128(ahead + 1, x);
+	_mm_storeu_si128(ahead + 2, y);
+	_mm_storeu_si128(ahead + 3, z);
 }
 
-static const uint32_t lanes[32] = {
-	0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
-	16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-};
+static const uint32_t lanes[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
 /* What follows is assembly and reads by the line. */
 /* clang-format off */
 
-/* Word i of group A is in zmm i, of group B in zmm 16+i. */
+/* Word i of group A, in the first half of its run, is in zmm i; of group B, in the second half, in
+ * zmm 16+i. */
 #define A(i) "%%zmm" #i
 #define B(i) B_(B##i)
 #define B_(i) A(i)
@@ -91,119 +95,88 @@ static const uint32_t lanes[32] = {
 	OP("vpxord", R(a), R(d), R(d))                                                             \
 	OP("vprold", "$" #n, R(d), R(d))
 #define STEP_A(a, b, d, n)  STEP(A, a, b, d, n)
+#define STEP_B(a, b, d, n)  STEP(B, a, b, d, n)
 #define STEP_AB(a, b, d, n) STEP(A, a, b, d, n) STEP(B, a, b, d, n)
 
-#define COLUMN_0(STEP)                                                                             \
-	STEP(0, 4, 12, 16) STEP(8, 12, 4, 12) STEP(0, 4, 12, 8) STEP(8, 12, 4, 7)
+#define COLUMN_0(R)                                                                                \
+	STEP(R, 0, 4, 12, 16) STEP(R, 8, 12, 4, 12) STEP(R, 0, 4, 12, 8) STEP(R, 8, 12, 4, 7)
 
-/* The first column round is what prepare() has left of it. */
-#define ROUNDS(STEP)                                                                               \
-	COLUMN_0(STEP)                                                                             \
-	DIAGONAL_ROUND(STEP)                                                                       \
-	"movl $9, %k[i]\n"                                                                         \
-	"0:\n\t"                                                                                   \
-	COLUMN_ROUND(STEP)                                                                         \
-	DIAGONAL_ROUND(STEP)                                                                       \
-	"decl %k[i]\n\t"                                                                           \
-	"jnz 0b\n\t"
+/* B's first round beside A's, of which prepare() has left column 0. */
+#define COLUMN_ROUND_BESIDE_COLUMN_0                                                               \
+	COLUMN_0(A) COLUMN_ROUND(STEP_B)
 
 /* Broadcasts come straight from memory: that costs the arithmetic units nothing. */
-#define START_WORD(R, i) "vpbroadcastd 4*" #i "(%[words]), " R(i) "\n\t"
-#define END_WORD(R, i)   OP("vpaddd", "64+4*" #i "(%[words])%{1to16%}", R(i), R(i))
+#define BROADCAST(at, r) "vpbroadcastd " at "(%[words]), " r "\n\t"
+#define PLAIN(i)         BROADCAST("4*" #i, A(i))
+#define AHEAD_(i)        BROADCAST(AHEAD "+4*" #i, A(i))
 
-#define START(R, lanes)                                                                            \
-	START_WORD(R, 0) START_WORD(R, 1) START_WORD(R, 2) START_WORD(R, 3)                        \
-	START_WORD(R, 4) START_WORD(R, 5) START_WORD(R, 6) START_WORD(R, 7)                        \
-	START_WORD(R, 8) START_WORD(R, 9) START_WORD(R, 10) START_WORD(R, 11)                      \
-	START_WORD(R, 12) START_WORD(R, 13) START_WORD(R, 14) START_WORD(R, 15)                    \
-	OP("vpaddd", lanes "(%[lanes])", R(12), R(12))
+/* Column 0 first: its rounds need not wait for what prepare() computes. */
+#define START_A                                                                                    \
+	PLAIN(12) OP("vpaddd", "(%[lanes])", A(12), A(12)) PLAIN(0) PLAIN(4) PLAIN(8)              \
+	AHEAD_(1) AHEAD_(5) AHEAD_(9) AHEAD_(13)                                                   \
+	AHEAD_(2) AHEAD_(6) AHEAD_(10) AHEAD_(14)                                                  \
+	AHEAD_(3) AHEAD_(7) AHEAD_(11) AHEAD_(15)                                                  \
+	"addl $16, 4*12(%[words])\n\t"
 
-/* Words 14 and 15 are the nonce: zero. */
-#define END(R, lanes)                                                                              \
+#define ADD(at, r)      OP("vpaddd", at "(%[words])%{1to16%}", r, r)
+#define STORE(R, i)     "vmovdqu64 " R(i) ", 64*" #i "(%[out])\n\t"
+#define END_WORD(R, i)  ADD("4*" #i, R(i)) STORE(R, i)
+
+#define END(R)                                                                                     \
+	ADD(ENDING, R(12)) OP("vpaddd", "(%[lanes])", R(12), R(12)) STORE(R, 12)                   \
 	END_WORD(R, 0) END_WORD(R, 1) END_WORD(R, 2) END_WORD(R, 3)                                \
 	END_WORD(R, 4) END_WORD(R, 5) END_WORD(R, 6) END_WORD(R, 7)                                \
 	END_WORD(R, 8) END_WORD(R, 9) END_WORD(R, 10) END_WORD(R, 11)                              \
-	END_WORD(R, 12) END_WORD(R, 13)                                                            \
-	OP("vpaddd", lanes "(%[lanes])", R(12), R(12))
+	END_WORD(R, 13) END_WORD(R, 14) END_WORD(R, 15)
 
-/* Four words of 16 blocks, one word per register, become: 128-bit lane i of register r is those
- * four words of block 4i+r. */
-#define GATHER_WORDS(a, b, c, d, free)                                                             \
-	OP("vpunpckldq", b, a, free)                                                               \
-	OP("vpunpckhdq", b, a, b)                                                                  \
-	OP("vpunpckldq", d, c, a)                                                                  \
-	OP("vpunpckhdq", d, c, d)                                                                  \
-	OP("vpunpcklqdq", d, b, c)                                                                 \
-	OP("vpunpckhqdq", d, b, d)                                                                 \
-	OP("vpunpckhqdq", a, free, b)                                                              \
-	OP("vpunpcklqdq", a, free, a)
+#define MOVE(i) "vmovdqa64 " A(i) ", " B(i) "\n\t"
+#define A_BECOMES_B                                                                                \
+	MOVE(0) MOVE(1) MOVE(2) MOVE(3) MOVE(4) MOVE(5) MOVE(6) MOVE(7)                            \
+	MOVE(8) MOVE(9) MOVE(10) MOVE(11) MOVE(12) MOVE(13) MOVE(14) MOVE(15)
 
-/* Lane i of four such registers is one block. Stores blocks r, 4+r, 8+r and 12+r. */
-#define STORE_BLOCKS(STORE, r, a, b, c, d, free)                                                   \
-	OP("vshufi32x4 $0x44,", b, a, free)                                                        \
-	OP("vshufi32x4 $0xee,", b, a, b)                                                           \
-	OP("vshufi32x4 $0x44,", d, c, a)                                                           \
-	OP("vshufi32x4 $0xee,", d, c, d)                                                           \
-	OP("vshufi32x4 $0x88,", a, free, c)                                                        \
-	OP("vshufi32x4 $0xdd,", a, free, a)                                                        \
-	OP("vshufi32x4 $0x88,", d, b, free)                                                        \
-	OP("vshufi32x4 $0xdd,", d, b, d)                                                           \
-	STORE(r, c)                                                                                \
-	STORE(4 + r, a)                                                                            \
-	STORE(8 + r, free)                                                                         \
-	STORE(12 + r, d)
-
-#define TRANSPOSE(R, STORE, free)                                                                  \
-	GATHER_WORDS(R(0), R(1), R(2), R(3), free)                                                 \
-	GATHER_WORDS(R(4), R(5), R(6), R(7), free)                                                 \
-	GATHER_WORDS(R(8), R(9), R(10), R(11), free)                                               \
-	GATHER_WORDS(R(12), R(13), R(14), R(15), free)                                             \
-	STORE_BLOCKS(STORE, 0, R(0), R(4), R(8), R(12), free)                                      \
-	STORE_BLOCKS(STORE, 1, R(1), R(5), R(9), R(13), free)                                      \
-	STORE_BLOCKS(STORE, 2, R(2), R(6), R(10), R(14), free)                                     \
-	STORE_BLOCKS(STORE, 3, R(3), R(7), R(11), R(15), free)
-
-#define STORE_A(block, r) "vmovdqu64 " r ", 64*(" #block ")(%[out])\n\t"
-#define STORE_B(block, r) "vmovdqu64 " r ", 1024+64*(" #block ")(%[out])\n\t"
-#define STORE_FEW(block, r)                                                                        \
-	"cmpq $(" #block "), %[blocks]\n\t"                                                        \
-	"jbe 1f\n\t"                                                                               \
-	STORE_A(block, r)                                                                          \
-	"1:\n\t"
-
-AVX512 static inline void blocks_32(uint8_t *out, const struct words *words)
-{
-	unsigned int i;
-
-	/* The transposition of A needs a free register: word 15 of B, which is keystream by then,
-	 * waits in the buffer where B will go. */
-	__asm__ __volatile__(
-		START(A, "0")
-		START(B, "64")
-		ROUNDS(STEP_AB)
-		END(A, "0")
-		END(B, "64")
-		"vmovdqu64 %%zmm31, 1024(%[out])\n\t"
-		TRANSPOSE(A, STORE_A, "%%zmm31")
-		"vmovdqu64 1024(%[out]), %%zmm31\n\t"
-		TRANSPOSE(B, STORE_B, "%%zmm0")
-		: [i] "=&r"(i)
-		: [out] "r"(out), [words] "r"(words), [lanes] "r"(lanes)
-		: "memory", "cc", ALL_VECTORS);
-}
-
-/* At most 16. */
-AVX512 static inline void blocks_16(uint8_t *out, size_t blocks, const struct words *words)
+/* GROUPS groups, at least one. The low word of the counter does not overflow within them. */
+AVX512 static inline void run(uint8_t *out, size_t groups, struct words *words)
 {
 	unsigned int i;
 
 	__asm__ __volatile__(
-		START(A, "0")
-		ROUNDS(STEP_A)
-		END(A, "0")
-		TRANSPOSE(A, STORE_FEW, "%%zmm16")
-		: [i] "=&r"(i)
-		: [out] "r"(out), [blocks] "r"(blocks), [words] "r"(words), [lanes] "r"(lanes)
+		START_A
+		COLUMN_0(A)
+		DIAGONAL_ROUND(STEP_A)
+		"movl $4, %k[i]\n"
+		/* A by itself: the first half of the first group, the second half of the last. */
+		"0:\n\t"
+		COLUMN_ROUND(STEP_A)
+		DIAGONAL_ROUND(STEP_A)
+		"decl %k[i]\n\t"
+		"jnz 0b\n\t"
+		"decq %[groups]\n\t"
+		"js 4f\n\t"
+		"jz 3f\n"
+		/* The first half of one group beside the second half of the one before. */
+		"1:\n\t"
+		A_BECOMES_B
+		START_A
+		COLUMN_ROUND_BESIDE_COLUMN_0
+		DIAGONAL_ROUND(STEP_AB)
+		"movl $4, %k[i]\n"
+		"2:\n\t"
+		COLUMN_ROUND(STEP_AB)
+		DIAGONAL_ROUND(STEP_AB)
+		"decl %k[i]\n\t"
+		"jnz 2b\n\t"
+		END(B)
+		"addl $16, " ENDING "(%[words])\n\t"
+		"addq $1024, %[out]\n\t"
+		"decq %[groups]\n\t"
+		"jnz 1b\n"
+		"3:\n\t"
+		"movl $5, %k[i]\n\t"
+		"jmp 0b\n"
+		"4:\n\t"
+		END(A)
+		: [i] "=&r"(i), [out] "+r"(out), [groups] "+r"(groups)
+		: [words] "r"(words), [lanes] "r"(lanes)
 		: "memory", "cc", ALL_VECTORS);
 }
 
@@ -220,42 +193,25 @@ AVX512 static inline void clear_vectors(void)
 
 /* clang-format on */
 
-AVX512 static void keystream(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KEY_BYTES],
-			     uint64_t counter)
+AVX512 void chacha20_avx512(uint8_t *out, size_t groups, const uint8_t key[CHACHA20_KEY_BYTES],
+			    uint64_t counter, uint64_t nonce)
 {
 	struct words words;
 
-	while (blocks) {
+	while (groups) {
 		/* Up to where the low word of the counter overflows. */
-		uint64_t left = 0x100000000 - (uint32_t)counter;
-		if (left > blocks)
-			left = blocks;
-		blocks -= left;
+		uint64_t n = (0x100000000 - (uint32_t)counter) / CHACHA20_GROUP_BLOCKS;
 
-		prepare(&words, key, (uint32_t)(counter >> 32));
-		while (left) {
-			size_t n = left >= 32 ? 32 : left >= 16 ? 16 : left;
-
-			words.start[12] = words.end[12] = (uint32_t)counter;
-			if (n == 32)
-				blocks_32(out, &words);
-			else
-				blocks_16(out, n, &words);
-			out += n * CHACHA20_BLOCK_BYTES;
-			counter += n;
-			left -= n;
-		}
+		if (n > groups)
+			n = groups;
+		prepare(&words, key, counter, nonce);
+		run(out, n, &words);
+		out += n * CHACHA20_GROUP_BYTES;
+		counter += n * CHACHA20_GROUP_BLOCKS;
+		groups -= n;
 	}
-
 	wipe(&words, sizeof(words));
 	clear_vectors();
 }
-
-static bool supported(void)
-{
-	return cpu_x86_has(CPU_AVX512);
-}
-
-const struct chacha20 chacha20_avx512 = { "avx512", supported, keystream, take_avx };
 
 #endif

@@ -1,60 +1,77 @@
-/* Which ChaCha20 is used: chosen once per process, at the first call. */
+/* Which ChaCha20 is used: chosen once per process. */
+#define _GNU_SOURCE
 #include "chacha20.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../environment.h"
+#include "../system_call.h"
+#include "cpu_x86.h"
 
-const struct chacha20 *const chacha20_all[] = {
+#define SET(name, ...) keystream_fn chacha20_##name;
+#include "sets.h"
+
 #if defined(__x86_64__)
-	&chacha20_avx512, /* 32 blocks at a time */
-	&chacha20_avx2,   /* 8 */
-	&chacha20_sse2,   /* 4 */
-#elif defined(__aarch64__)
-	&chacha20_neon, /* 4 */
+#define ON_X86_64(...) __VA_ARGS__
+#else
+#define ON_X86_64(...)
 #endif
-	&chacha20_portable, /* 1 */
-	NULL,
+#if defined(__AARCH64EL__)
+#define ON_AARCH64(...) __VA_ARGS__
+#else
+#define ON_AARCH64(...)
+#endif
+
+static bool always(void)
+{
+	return true;
+}
+
+const struct chacha20_set chacha20_sets[] = {
+#define SET(set, ...) { .name = #set, __VA_ARGS__ },
+#include "sets.h"
+	{ .name = NULL },
 };
 
-/* What may have to be said about the choice; bit i of a set of notes stands for sentence i. The
- * first ones are in the order of VGETRANDOM_CHACHA20's values (environment.c). */
+/* What may have to be said about the choice; bit i of a set of notes stands for sentence i. */
 enum note {
-	FAILED_PORTABLE,
-	FAILED_SSE2,
-	FAILED_AVX2,
-	FAILED_AVX512,
-	FAILED_NEON,
+#define SET(name, ...) FAILED_##name,
+#include "sets.h"
 	LIMIT_UNKNOWN,
 	LIMIT_UNUSABLE,
 	NOTES,
 };
 
 static const char *const sentences[NOTES] = {
-	"ChaCha20 portable failed its known-answer test and is not used.",
-	"ChaCha20 sse2 failed its known-answer test and is not used.",
-	"ChaCha20 avx2 failed its known-answer test and is not used.",
-	"ChaCha20 avx512 failed its known-answer test and is not used.",
-	"ChaCha20 neon failed its known-answer test and is not used.",
-	"VGETRANDOM_CHACHA20 is not one of portable, sse2, avx2, avx512, neon: ignored.",
-	"VGETRANDOM_CHACHA20 names an instruction set that cannot be used here: ignored.",
+#define SET(name, ...) \
+	[FAILED_##name] = "ChaCha20 " #name " failed its known-answer test and is not used.",
+#include "sets.h"
+	[LIMIT_UNKNOWN] = "VGETRANDOM_CHACHA20 is not one of"
+#define SET(name, ...) " " #name
+#include "sets.h"
+			  ": ignored.",
+	[LIMIT_UNUSABLE] = "VGETRANDOM_CHACHA20 names an instruction set that cannot be used here:"
+			   " ignored.",
 };
 
-/* The known answer: a checksum of three stretches of keystream under the key 0, 1, 2, ... 31.
- * tests/test_chacha20.py computes the same from another implementation. Every set gets to do full
- * passes and parts of them, and the low word of the counter overflows inside both. */
-#define STRETCH_BLOCKS 37
+/* Value i + 1 of the variable is set i. */
+_Static_assert(LIMIT_UNKNOWN <= ENV_VALUES, "VGETRANDOM_CHACHA20 can name every set");
+
+/* The known answer: a checksum of some runs of keystream under the key 0, 1, 2, ... 31.
+ * The tests hold every set against another implementation. The low word of the
+ * counter overflows within the first run and after the others, and every word of counter and nonce
+ * has its part in it. */
+#define RUN_GROUPS 3
 static const struct {
-	size_t blocks;
-	uint64_t counter;
-} stretches[] = {
-	{ STRETCH_BLOCKS, 0xfffffffb },
-	{ 19, 0x1fffffffe },
-	{ 3, 0xffffffffffffffff },
+	size_t groups;
+	uint64_t counter, nonce;
+} runs[] = {
+	{ RUN_GROUPS, 0x1ffffffe0, 0x0123456789abcdef },
+	{ 2, 0xfffffffffffffff0, 0xfedcba9876543210 },
+	{ 1, 0xfffffff0, 0 },
 };
-#define ANSWER 0x8202820931a25c08
+#define ANSWER 0x2796b5db9dc08017
 
 /* FNV-1a over 32-bit words: it catches mistakes, which is all that is asked of it. */
 static uint64_t checksum(uint64_t sum, const uint8_t *p, size_t len)
@@ -67,80 +84,91 @@ static uint64_t checksum(uint64_t sum, const uint8_t *p, size_t len)
 	return sum;
 }
 
-static bool answers(const struct chacha20 *set)
+/* OUT has room for the longest run. */
+static bool passes_self_test(const struct chacha20_set *set, uint8_t *out)
 {
-	uint8_t key[CHACHA20_KEY_BYTES], out[STRETCH_BLOCKS * CHACHA20_BLOCK_BYTES];
+	uint8_t key[CHACHA20_KEY_BYTES];
 	uint64_t sum = 0xcbf29ce484222325;
 
 	for (int i = 0; i < CHACHA20_KEY_BYTES; i++)
 		key[i] = (uint8_t)i;
-	for (size_t i = 0; i < sizeof(stretches) / sizeof(stretches[0]); i++) {
-		set->keystream(out, stretches[i].blocks, key, stretches[i].counter);
-		sum = checksum(sum, out, stretches[i].blocks * CHACHA20_BLOCK_BYTES);
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		set->keystream(out, runs[i].groups, key, runs[i].counter, runs[i].nonce);
+		sum = checksum(sum, out, runs[i].groups * CHACHA20_GROUP_BYTES);
 	}
 	return sum == ANSWER;
 }
 
-/* The first of SETS that this machine supports and that passes its known-answer test; only those
- * called NAME are tried, if NAME is given. */
-static const struct chacha20 *first_sound(const struct chacha20 *const *sets, const char *name,
-					  unsigned int *notes)
+bool chacha20_is_supported(const struct chacha20_set *set)
 {
-	for (; *sets; sets++) {
-		if ((name && strcmp((*sets)->name, name)) || !(*sets)->supported())
-			continue;
-		if (answers(*sets))
-			return *sets;
-		for (int i = 1; env_names[ENV_CHACHA20][i]; i++)
-			if (!strcmp((*sets)->name, env_names[ENV_CHACHA20][i]))
-				*notes |= 1u << (i - 1);
+	return set->keystream && set->is_supported();
+}
+
+static bool is_sound(const struct chacha20_set *set, uint8_t *memory, unsigned int *notes)
+{
+	if (!chacha20_is_supported(set))
+		return false;
+	if (passes_self_test(set, memory))
+		return true;
+	*notes |= 1u << (set - chacha20_sets);
+	return false;
+}
+
+/* NULL if none is sound. */
+static const struct chacha20_set *first_sound(uint8_t *memory, unsigned int *notes)
+{
+	unsigned int wanted = env_restriction(ENV_CHACHA20);
+
+	if (env_is_unknown(ENV_CHACHA20))
+		*notes |= 1u << LIMIT_UNKNOWN;
+	if (wanted) {
+		if (is_sound(&chacha20_sets[wanted - 1], memory, notes))
+			return &chacha20_sets[wanted - 1];
+		*notes |= 1u << LIMIT_UNUSABLE;
 	}
+	for (const struct chacha20_set *set = chacha20_sets; set->name; set++)
+		if (is_sound(set, memory, notes))
+			return set;
 	return NULL;
 }
 
-const struct chacha20 *chacha20_choose(const struct chacha20 *const *sets, unsigned int *notes)
-{
-	const struct chacha20 *set = NULL;
-	unsigned int wanted = env_restriction(ENV_CHACHA20);
-
-	*notes = env_is_unknown(ENV_CHACHA20) ? 1u << LIMIT_UNKNOWN : 0;
-	if (wanted) {
-		set = first_sound(sets, env_names[ENV_CHACHA20][wanted], notes);
-		if (!set)
-			*notes |= 1u << LIMIT_UNUSABLE;
-	}
-	return set ? set : first_sound(sets, NULL, notes);
-}
-
-static _Atomic(const struct chacha20 *) chosen;
+static _Atomic(const struct chacha20_set *) chosen;
 static atomic_uint chosen_notes;
 
 /* No lock and no pthread_once: this may run in a signal handler that interrupted itself. Whoever
  * else is here at the same time stores the same values. */
-static const struct chacha20 *choose(void)
+bool chacha20_choose(void)
 {
-	unsigned int notes;
-	const struct chacha20 *set = chacha20_choose(chacha20_all, &notes);
+	const size_t bytes = RUN_GROUPS * CHACHA20_GROUP_BYTES;
+	unsigned int notes = 0;
 
+	if (atomic_load_explicit(&chosen, memory_order_relaxed))
+		return true;
+	/* The answers lie in memory of their own: on the stack they would be the most that a draw
+	 * needs there, and a static buffer would be that of all who are here at the same time. */
+	uint8_t *memory =
+		system_mmap(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (!memory)
+		return false;
+	const struct chacha20_set *set = first_sound(memory, &notes);
+
+	system_munmap(memory, bytes);
 	/* If not even plain C computes ChaCha20, there is nothing to fall back to, and what would
 	 * be handed out as random must not be. */
 	if (!set)
 		abort();
 	atomic_store_explicit(&chosen_notes, notes, memory_order_relaxed);
 	atomic_store_explicit(&chosen, set, memory_order_release);
-	return set;
+	return true;
 }
 
-const struct chacha20 *chacha20(void)
+const struct chacha20_set *chacha20_in_use(void)
 {
-	const struct chacha20 *set = atomic_load_explicit(&chosen, memory_order_acquire);
-
-	return set ? set : choose();
+	return atomic_load_explicit(&chosen, memory_order_acquire);
 }
 
 void chacha20_notes(struct notes *notes)
 {
-	chacha20();
 	unsigned int said = atomic_load_explicit(&chosen_notes, memory_order_relaxed);
 
 	for (int i = 0; i < NOTES; i++)

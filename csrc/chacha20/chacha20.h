@@ -1,7 +1,11 @@
-/* ChaCha20 keystream: one table entry per instruction set, one of them in use.
+/* ChaCha20 keystream: one implementation per instruction set (sets.h), one of them in use.
  *
- * The block function is that of RFC 8439, with a zero nonce and Bernstein's 64-bit block counter
- * (words 12 and 13), which agrees with the RFC's 32-bit counter for the first 2^32 blocks.
+ * The block function is that of RFC 8439, with Bernstein's 64-bit block counter (words 12 and 13)
+ * and 64-bit nonce (words 14 and 15). The order of the bytes is ours, the same on every machine:
+ * 16 blocks are a group of 1,024 bytes, and word w of block i of a group lies, little-endian, at
+ * byte 64 w + 4 i of it. A vector register holds one word of many blocks, so each is stored as it
+ * is; the standard order would take a transposition. docs/keystream.md says all of this for
+ * others who compute the same.
  */
 #ifndef VGETRANDOM_CHACHA20_H
 #define VGETRANDOM_CHACHA20_H
@@ -14,45 +18,42 @@
 
 #define CHACHA20_KEY_BYTES 32
 #define CHACHA20_BLOCK_BYTES 64
+#define CHACHA20_GROUP_BLOCKS 16
+#define CHACHA20_GROUP_BYTES (CHACHA20_GROUP_BLOCKS * CHACHA20_BLOCK_BYTES)
 
-/* Writes blocks COUNTER, COUNTER+1, ... of KEY's keystream to OUT, in standard order.
+/* Writes GROUPS groups of the keystream of KEY and NONCE to OUT, from block COUNTER on, which is a
+ * multiple of 16: so the counter's low word overflows between groups only.
  *
  * KEY may be read more than once, must not overlap OUT, and may turn to zeros at any moment (it
  * lives in a droppable page): the output is then worthless but nothing else happens.
  * Neither the stack nor a register holds key or state when the function returns.
  */
-typedef void chacha20_fn(uint8_t *out, size_t blocks, const uint8_t key[CHACHA20_KEY_BYTES],
-			 uint64_t counter);
+typedef void keystream_fn(uint8_t *out, size_t groups, const uint8_t key[CHACHA20_KEY_BYTES],
+			  uint64_t counter, uint64_t nonce);
 
 /* Moves LEN bytes, more than 32, and erases them where they were (take.h). */
 typedef void take_fn(uint8_t *to, uint8_t *from, size_t len);
 
 take_fn take_words, take_avx;
 
-struct chacha20 {
+struct chacha20_set {
 	const char *name;
-	bool (*supported)(void); /* by this CPU and by the operating system */
-	chacha20_fn *keystream;
-	take_fn *take; /* as wide as the set allows */
+	keystream_fn *keystream;    /* NULL: not for this kind of machine */
+	take_fn *copy_and_erase;    /* as wide as the set allows */
+	bool (*is_supported)(void); /* by this CPU and by the operating system */
 };
 
-extern const struct chacha20 chacha20_portable;
-#if defined(__x86_64__)
-extern const struct chacha20 chacha20_sse2, chacha20_avx2, chacha20_avx512;
-#elif defined(__aarch64__)
-extern const struct chacha20 chacha20_neon;
-#endif
+/* In the order of sets.h; a NULL name ends them. */
+extern const struct chacha20_set chacha20_sets[];
 
-/* Every instruction set compiled in, best first; ends with NULL. */
-extern const struct chacha20 *const chacha20_all[];
+bool chacha20_is_supported(const struct chacha20_set *set);
 
-/* The one in use: the best that this machine supports, that VGETRANDOM_CHACHA20 allows, and that
- * passes a known-answer test. Chosen at the first call; racing callers choose the same. */
-const struct chacha20 *chacha20(void);
+/* Chooses the best set that this machine supports, that VGETRANDOM_CHACHA20 allows, and that
+ * passes a known-answer test; nothing is done where one was chosen before. False where there is no
+ * memory for the test. To be called before chacha20_in_use(). Racing callers choose the same. */
+bool chacha20_choose(void);
 
-/* How that choice is made, among SETS; tests pass one that is broken. NULL if none is sound. NOTES
- * becomes the set of sentences that chacha20_notes() says. */
-const struct chacha20 *chacha20_choose(const struct chacha20 *const *sets, unsigned int *notes);
+const struct chacha20_set *chacha20_in_use(void);
 
 /* What the choice has to tell the operator. */
 void chacha20_notes(struct notes *notes);

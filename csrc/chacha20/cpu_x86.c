@@ -17,7 +17,8 @@ static uint32_t xcr0(void)
 	return low;
 }
 
-bool cpu_x86_has(enum cpu_x86_feature feature)
+/* Whether leaf 7 has all of FEATURES in EBX, and the kernel saves all of REGISTERS. */
+static bool has(uint32_t features, uint32_t registers)
 {
 	unsigned int a, b, c, d;
 
@@ -28,10 +29,17 @@ bool cpu_x86_has(enum cpu_x86_feature feature)
 	if (!(c & bit_OSXSAVE))
 		return false;
 	__cpuid_count(7, 0, a, b, c, d);
+	return (b & features) == features && (xcr0() & registers) == registers;
+}
 
-	if (feature == CPU_AVX2)
-		return (b & bit_AVX2) && (xcr0() & XCR0_YMM) == XCR0_YMM;
-	return (b & bit_AVX512F) && (b & bit_AVX512VL) && (xcr0() & XCR0_ZMM) == XCR0_ZMM;
+bool cpu_x86_has_avx2(void)
+{
+	return has(bit_AVX2, XCR0_YMM);
+}
+
+bool cpu_x86_has_avx512(void)
+{
+	return has(bit_AVX512F | bit_AVX512VL, XCR0_ZMM);
 }
 
 #endif

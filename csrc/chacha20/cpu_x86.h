@@ -4,12 +4,8 @@
 
 #include <stdbool.h>
 
-enum cpu_x86_feature {
-	CPU_AVX2,
-	CPU_AVX512, /* F and VL */
-};
-
 /* May be called at any time, also before constructors have run. */
-bool cpu_x86_has(enum cpu_x86_feature feature);
+bool cpu_x86_has_avx2(void);
+bool cpu_x86_has_avx512(void); /* F and VL */
 
 #endif

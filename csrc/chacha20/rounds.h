@@ -1,11 +1,16 @@
-/* ChaCha20's rounds as lists of steps, for the sets that keep word i of several blocks in one
- * register.
+/* ChaCha20's rounds as lists of steps.
  *
  * STEP(a, b, d, n) stands for: a += b; d = (d ^ a) <<< n. Four quarter rounds advance side by side,
  * since each by itself is one long chain of dependent operations.
  */
 #ifndef VGETRANDOM_CHACHA20_ROUNDS_H
 #define VGETRANDOM_CHACHA20_ROUNDS_H
+
+/* The constants: "expand 32-byte k". */
+#define SIGMA_0 0x61707865
+#define SIGMA_1 0x3320646e
+#define SIGMA_2 0x79622d32
+#define SIGMA_3 0x6b206574
 
 /* clang-format off */
 #define COLUMN_ROUND(STEP)                                                                         \

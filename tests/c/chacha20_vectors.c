@@ -1,7 +1,7 @@
 /* Keystream of one instruction set on standard output, for pytest to compare; this is how a
  * foreign processor's set is tested under qemu.
  *
- * usage: chacha20_vectors SET KEY-IN-HEX COUNTER BLOCKS [OFFSET]     OFFSET: of the unaligned
+ *     chacha20_vectors SET KEY-IN-HEX COUNTER NONCE GROUPS [OFFSET]     OFFSET: of the unaligned
  * output
  */
 #include "chacha20/chacha20.h"
@@ -13,28 +13,28 @@
 int main(int argc, char **argv)
 {
 	uint8_t key[CHACHA20_KEY_BYTES];
-	const struct chacha20 *const *set = chacha20_all;
+	const struct chacha20_set *set = chacha20_sets;
 
-	if (argc < 5 || strlen(argv[2]) != 2 * sizeof(key))
+	if (argc < 6 || strlen(argv[2]) != 2 * sizeof(key))
 		return 2;
-	while (*set && strcmp((*set)->name, argv[1]))
+	while (set->name && strcmp(set->name, argv[1]))
 		set++;
-	if (!*set || !(*set)->supported())
+	if (!set->name || !chacha20_is_supported(set))
 		return 77; /* skipped */
 	for (size_t i = 0; i < sizeof(key); i++) {
 		char digits[3] = { argv[2][2 * i], argv[2][2 * i + 1], 0 };
 
 		key[i] = (uint8_t)strtoul(digits, NULL, 16);
 	}
-	uint64_t counter = strtoull(argv[3], NULL, 0);
-	size_t blocks = strtoul(argv[4], NULL, 0),
-	       offset = argc > 5 ? strtoul(argv[5], NULL, 0) : 0;
-	uint8_t *out = malloc(blocks * CHACHA20_BLOCK_BYTES + offset + 1);
+	uint64_t counter = strtoull(argv[3], NULL, 0), nonce = strtoull(argv[4], NULL, 0);
+	size_t groups = strtoul(argv[5], NULL, 0),
+	       offset = argc > 6 ? strtoul(argv[6], NULL, 0) : 0;
+	uint8_t *out = malloc(groups * CHACHA20_GROUP_BYTES + offset + 1);
 
 	if (!out)
 		return 2;
-	(*set)->keystream(out + offset, blocks, key, counter);
-	fwrite(out + offset, CHACHA20_BLOCK_BYTES, blocks, stdout);
+	set->keystream(out + offset, groups, key, counter, nonce);
+	fwrite(out + offset, CHACHA20_GROUP_BYTES, groups, stdout);
 	free(out);
 	return 0;
 }

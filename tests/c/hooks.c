@@ -41,18 +41,18 @@ void hook_layout(struct hook_layout *layout)
 
 const char *hook_chacha20_name(int i)
 {
-	return chacha20_all[i] ? chacha20_all[i]->name : NULL;
+	return chacha20_sets[i].name;
 }
 
 bool hook_chacha20_supported(int i)
 {
-	return chacha20_all[i]->supported();
+	return chacha20_is_supported(&chacha20_sets[i]);
 }
 
-void hook_chacha20_keystream(int i, uint8_t *out, size_t blocks, const uint8_t *key,
-			     uint64_t counter)
+void hook_chacha20_keystream(int i, uint8_t *out, size_t groups, const uint8_t *key,
+			     uint64_t counter, uint64_t nonce)
 {
-	chacha20_all[i]->keystream(out, blocks, key, counter);
+	chacha20_sets[i].keystream(out, groups, key, counter, nonce);
 }
 
 #if defined(__x86_64__)
@@ -61,15 +61,18 @@ void hook_chacha20_keystream(int i, uint8_t *out, size_t blocks, const uint8_t *
 #define GENERAL_BYTES 128
 #define XSAVE_BYTES 8192
 
-/* The general registers into AREA, the rest 128 bytes further on. It keeps to the registers that
- * the called function must preserve. */
-void call_and_capture(uint8_t *out, size_t blocks, const uint8_t *key, uint64_t counter,
-		      chacha20_fn *keystream, uint8_t *area);
+/* Calls KEYSTREAM(out, groups, key, 0, 0), then stores the general registers in AREA, the rest 128
+ * bytes further on. It keeps to the registers that the called function must preserve. */
+void call_and_capture(uint8_t *out, size_t groups, const uint8_t *key, keystream_fn *keystream,
+		      uint8_t *area);
 __asm__(".text\n"
 	"call_and_capture:\n"
 	"	pushq %rbx\n"
-	"	movq %r9, %rbx\n"
-	"	call *%r8\n"
+	"	movq %r8, %rbx\n"
+	"	movq %rcx, %rax\n"
+	"	xorl %ecx, %ecx\n"
+	"	xorl %r8d, %r8d\n"
+	"	call *%rax\n"
 	"	movq %rax, (%rbx)\n"
 	"	movq %rcx, 8(%rbx)\n"
 	"	movq %rdx, 16(%rbx)\n"
@@ -94,15 +97,15 @@ __attribute__((noinline)) static void copy_stack_below(uint8_t *to, size_t len)
 		to[i] = stack[i];
 }
 
-size_t hook_chacha20_remains(int i, uint8_t *out, size_t blocks, const uint8_t *key,
-			     uint64_t counter, uint8_t *left, size_t left_bytes)
+size_t hook_chacha20_remains(int i, uint8_t *out, size_t groups, const uint8_t *key, uint8_t *left,
+			     size_t left_bytes)
 {
 	static _Alignas(64) uint8_t area[GENERAL_BYTES + XSAVE_BYTES];
 
 	if (left_bytes < sizeof(area) + STACK_BYTES || !__builtin_cpu_supports("avx"))
 		return 0;
 	memset(area, 0, sizeof(area));
-	call_and_capture(out, blocks, key, counter, chacha20_all[i]->keystream, area);
+	call_and_capture(out, groups, key, chacha20_sets[i].keystream, area);
 	copy_stack_below(left, STACK_BYTES);
 	memcpy(left + STACK_BYTES, area, sizeof(area));
 	return STACK_BYTES + sizeof(area);
@@ -110,11 +113,11 @@ size_t hook_chacha20_remains(int i, uint8_t *out, size_t blocks, const uint8_t *
 
 #else
 
-size_t hook_chacha20_remains(int i, uint8_t *out, size_t blocks, const uint8_t *key,
-			     uint64_t counter, uint8_t *left, size_t left_bytes)
+size_t hook_chacha20_remains(int i, uint8_t *out, size_t groups, const uint8_t *key, uint8_t *left,
+			     size_t left_bytes)
 {
 	(void)left, (void)left_bytes;
-	hook_chacha20_keystream(i, out, blocks, key, counter);
+	hook_chacha20_keystream(i, out, groups, key, 0, 0);
 	return 0;
 }
 

@@ -22,14 +22,14 @@ void hook_layout(struct hook_layout *layout);
 /* Instruction sets, best first; NULL after the last. */
 const char *hook_chacha20_name(int i);
 bool hook_chacha20_supported(int i);
-void hook_chacha20_keystream(int i, uint8_t *out, size_t blocks, const uint8_t *key,
-			     uint64_t counter);
+void hook_chacha20_keystream(int i, uint8_t *out, size_t groups, const uint8_t *key,
+			     uint64_t counter, uint64_t nonce);
 
 /* The same, and what it leaves behind: the stack below the caller's frame and the registers that
  * a function may change, with those of the vector unit as XSAVE writes them. Returns how many
  * bytes of LEFT were used; 0 where this cannot be looked at. */
-size_t hook_chacha20_remains(int i, uint8_t *out, size_t blocks, const uint8_t *key,
-			     uint64_t counter, uint8_t *left, size_t left_bytes);
+size_t hook_chacha20_remains(int i, uint8_t *out, size_t groups, const uint8_t *key, uint8_t *left,
+			     size_t left_bytes);
 
 /* Whether the watched word may yet be found, and how it is looked for in one page: the number of
  * candidates, and where in the page and in the opaque state the last of them is. */

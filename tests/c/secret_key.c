@@ -1,7 +1,7 @@
 /* Whether a branch or an address depends on the key: to be run under valgrind's memcheck, for
  * which the key is undefined memory.
  *
- *     secret_key SET [BLOCKS]
+ *     secret_key SET [GROUPS]
  *
  * The sets `branch` and `address` do what no set may: to see that valgrind would see it.
  */
@@ -14,7 +14,7 @@
 
 static volatile uint8_t table[256], sink;
 
-static void run(const char *name, uint8_t *out, size_t blocks, const uint8_t *key)
+static void run(const char *name, uint8_t *out, size_t groups, const uint8_t *key)
 {
 	if (!strcmp(name, "branch")) {
 		if (key[0] & 1)
@@ -25,12 +25,12 @@ static void run(const char *name, uint8_t *out, size_t blocks, const uint8_t *ke
 		sink = table[key[31]];
 		return;
 	}
-	for (const struct chacha20 *const *set = chacha20_all; *set; set++) {
-		if (strcmp((*set)->name, name))
+	for (const struct chacha20_set *set = chacha20_sets; set->name; set++) {
+		if (strcmp(set->name, name))
 			continue;
-		if (!(*set)->supported())
+		if (!chacha20_is_supported(set))
 			exit(77);
-		(*set)->keystream(out, blocks, key, 0xfffffffe);
+		set->keystream(out, groups, key, 0xfffffff0, 1);
 		return;
 	}
 	exit(2);
@@ -38,19 +38,19 @@ static void run(const char *name, uint8_t *out, size_t blocks, const uint8_t *ke
 
 int main(int argc, char **argv)
 {
-	size_t blocks = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
+	size_t groups = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
 	uint8_t key[CHACHA20_KEY_BYTES] = { 1, 2, 3 };
-	uint8_t *out = calloc(blocks, CHACHA20_BLOCK_BYTES);
+	uint8_t *out = calloc(groups, CHACHA20_GROUP_BYTES);
 
 	if (argc < 2 || !out)
 		return 2;
 	if (!RUNNING_ON_VALGRIND)
 		return 3;
 	VALGRIND_MAKE_MEM_UNDEFINED(key, sizeof(key));
-	run(argv[1], out, blocks, key);
+	run(argv[1], out, groups, key);
 	/* The keystream is as secret as the key: it must have become undefined, all of it. */
 	if (strcmp(argv[1], "branch") && strcmp(argv[1], "address"))
-		for (size_t i = 0; i < blocks * CHACHA20_BLOCK_BYTES; i++)
+		for (size_t i = 0; i < groups * CHACHA20_GROUP_BYTES; i++)
 			if (VALGRIND_CHECK_MEM_IS_ADDRESSABLE(out + i, 1) ||
 			    VALGRIND_GET_VBITS(out + i, table, 1) != 1 || table[0] == 0)
 				return 4;

@@ -1,5 +1,5 @@
 /* Every instruction set in plain C, right until it is told to be wrong; in the test library only,
- * in place of csrc/chacha20_*.c. */
+ * in place of the files in csrc/chacha20. */
 #ifndef UNSOUND_H
 #define UNSOUND_H
 
@@ -12,7 +12,7 @@ void unsound_block(const char *name, uint64_t block);
 /* The set called NAME forgets the carry out of the counter's low word from now on. */
 void unsound_carry(const char *name);
 
-/* How many sets are sound enough to be chosen: 1 or 0. */
-int unsound_choose(void);
+/* The set called NAME forgets the nonce's high word from now on. */
+void unsound_nonce(const char *name);
 
 #endif

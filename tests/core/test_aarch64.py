@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.libraries import ROOT
-from support.reference import BLOCK_BYTES, keystream
+from support.reference import GROUP_BYTES, keystream
 
 COMPILER = "aarch64-linux-gnu-gcc"
 QEMU = "qemu-aarch64"
@@ -50,11 +50,13 @@ def computed(vectors: Path, *arguments: object) -> bytes:
 @pytest.mark.parametrize("name", ["neon", "portable"])
 def test_against_another_implementation(vectors: Path, name: str, rounds: int) -> None:
     rng = random.Random(name)
-    counters = [0, 2**32 - 1, 2**32 - 3, 2**33 - 6, 2**64 - 2]
-    for blocks in [*range(14), *(rng.randrange(200) for _ in range(2 * rounds))]:
-        key, counter = rng.randbytes(32), rng.choice([*counters, rng.randrange(2**64)])
-        expected = keystream(key, blocks * BLOCK_BYTES, counter)
-        assert computed(vectors, name, key.hex(), counter, blocks, rng.randrange(64)) == expected
+    counters = [0, 2**32 - 16, 2**32 - 32, 2**33 - 16, 2**64 - 16]
+    for groups in [*range(5), *(rng.randrange(20) for _ in range(2 * rounds))]:
+        key, counter = rng.randbytes(32), rng.choice([*counters, 16 * rng.randrange(2**60)])
+        nonce = rng.randrange(2**64)
+        expected = keystream(key, groups * GROUP_BYTES, counter, nonce)
+        arguments = (name, key.hex(), counter, nonce, groups, rng.randrange(64))
+        assert computed(vectors, *arguments) == expected
 
 
 def test_children_share_nothing_although_advice_is_taken_in_name_only(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 import vgetrandom
 from support import libraries
-from support.reference import BLOCK_BYTES, keystream
+from support.reference import BLOCK_BYTES, GROUP_BLOCKS, GROUP_BYTES, keystream, standard
 from support.running import in_child
 from support.script import Kernel
 
@@ -28,18 +28,9 @@ def text(string: Any) -> str:
     return raw.decode()
 
 
-def all_sets() -> dict[str, int]:
-    numbers = {}
-    number = 0
-    while (name := LIB.hook_chacha20_name(number)) != FFI.NULL:
-        numbers[text(name)] = number
-        number += 1
-    return numbers
-
-
-ALL = all_sets()
-BEST, *_ = ALL
-SETS = [name for name, number in ALL.items() if LIB.hook_chacha20_supported(number)]
+ALL = libraries.chacha20_sets()
+SETS = list(libraries.chacha20_sets(supported=True))
+BEST, *_ = SETS
 
 
 @pytest.fixture(params=ALL)
@@ -49,21 +40,29 @@ def chosen(request: pytest.FixtureRequest) -> int:
     return ALL[request.param]
 
 
-def computed(number: int, key: bytes, blocks: int, counter: int = 0, offset: int = 0) -> bytes:
-    """What a set computes, at that offset; nothing beside it is touched."""
-    size = blocks * BLOCK_BYTES
+def computed(
+    number: int, key: bytes, groups: int, start: tuple[int, int] = (0, 0), offset: int = 0
+) -> bytes:
+    """What a set computes from counter and nonce, at that offset; nothing beside it is touched."""
+    size = groups * GROUP_BYTES
     out = bytearray(b"\xa5" * (offset + size + 64))
     with FFI.from_buffer("uint8_t[]", out) as memory:
-        LIB.hook_chacha20_keystream(number, memory + offset, blocks, key, counter)
+        LIB.hook_chacha20_keystream(number, memory + offset, groups, key, *start)
     assert out[:offset] == b"\xa5" * offset
     assert out[offset + size :] == b"\xa5" * 64
     return bytes(out[offset : offset + size])
 
 
-# RFC 8439, appendix A.1: those with a zero nonce. Key, counter, keystream.
+def block(group: bytes, number: int) -> bytes:
+    """One block of a group, word by word from where it lies."""
+    return b"".join(group[64 * w + 4 * number : 64 * w + 4 * number + 4] for w in range(16))
+
+
+# RFC 8439, appendix A.1. Key, nonce, counter, keystream.
 RFC_8439 = [
     (
         bytes(32),
+        bytes(12),
         0,
         (
             "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7"
@@ -72,6 +71,7 @@ RFC_8439 = [
     ),
     (
         bytes(32),
+        bytes(12),
         1,
         (
             "9f07e7be5551387a98ba977c732d080dcb0f29a048e3656912c6533e32ee7aed"
@@ -80,6 +80,7 @@ RFC_8439 = [
     ),
     (
         bytes(31) + b"\1",
+        bytes(12),
         1,
         (
             "3aeb5224ecf849929b9d828db1ced4dd832025e8018b8160b82284f3c949aa5a"
@@ -88,10 +89,20 @@ RFC_8439 = [
     ),
     (
         b"\0\xff" + bytes(30),
+        bytes(12),
         2,
         (
             "72d54dfbf12ec44b362692df94137f328fea8da73990265ec1bbbea1ae9af0ca"
             "13b25aa26cb4a648cb9b9d1be65b2c0924a66c54d545ec1b7374f4872e99f096"
+        ),
+    ),
+    (
+        bytes(32),
+        bytes(11) + b"\2",
+        0,
+        (
+            "c2c64d378cd536374ae204b9ef933fcd1a8b2288b3dfa49672ab765b54ee27c7"
+            "8a970e0e955c14f3a88e741b97c286f75f8fc299e8148362fa198a39531bed6d"
         ),
     ),
 ]
@@ -102,59 +113,73 @@ def test_portable_is_always_there() -> None:
     assert vgetrandom.info().chacha20 in SETS
 
 
-@pytest.mark.parametrize(("key", "counter", "expected"), RFC_8439)
-def test_rfc_8439(chosen: int, key: bytes, counter: int, expected: str) -> None:
-    assert computed(chosen, key, 1, counter).hex() == expected
-    # In the middle of a longer run as well, whose blocks the wide sets compute at once.
-    for before in range(min(counter, 2) + 1):
-        run = computed(chosen, key, before + 20, counter - before)
-        assert run[before * BLOCK_BYTES : (before + 1) * BLOCK_BYTES].hex() == expected
+def from_rfc(nonce: bytes, counter: int) -> tuple[int, int]:
+    """Our counter and nonce for words 12 to 15: the RFC has 32 bits of the one, 96 of the other."""
+    last = counter.to_bytes(4, "little") + nonce
+    return int.from_bytes(last[:8], "little"), int.from_bytes(last[8:], "little")
 
 
-def test_reference_has_the_same_order() -> None:
-    for key, counter, expected in RFC_8439:
-        assert keystream(key, BLOCK_BYTES, counter).hex() == expected
+@pytest.mark.parametrize(("key", "nonce", "counter", "expected"), RFC_8439)
+def test_rfc_8439(chosen: int, key: bytes, nonce: bytes, counter: int, expected: str) -> None:
+    start, ours = from_rfc(nonce, counter)
+    number = start % GROUP_BLOCKS
+    run = computed(chosen, key, 3, (start - number, ours))
+    assert block(run[:GROUP_BYTES], number).hex() == expected
+
+
+def test_reference_is_right_and_in_the_same_order() -> None:
+    for key, nonce, counter, expected in RFC_8439:
+        start, ours = from_rfc(nonce, counter)
+        assert standard(key, BLOCK_BYTES, start, ours).hex() == expected
+        group = keystream(key, GROUP_BYTES, start, ours)
+        assert block(group, 0).hex() == expected
 
 
 def test_every_length_up_to_four_batches(chosen: int) -> None:
     rng = random.Random(chosen)
-    for blocks in range(4 * LAYOUT.keystream_bytes // BLOCK_BYTES + 1):
-        key = rng.randbytes(32)
-        expected = keystream(key, blocks * BLOCK_BYTES)
-        assert computed(chosen, key, blocks) == expected, blocks
+    for groups in range(4 * LAYOUT.keystream_bytes // GROUP_BYTES + 1):
+        key, nonce = rng.randbytes(32), rng.randrange(2**64)
+        expected = keystream(key, groups * GROUP_BYTES, 0, nonce)
+        assert computed(chosen, key, groups, (0, nonce)) == expected, groups
 
 
 def test_random_keys(chosen: int, rounds: int) -> None:
     rng = random.Random(chosen)
     for _ in range(50 * rounds):
-        key, blocks, counter = rng.randbytes(32), rng.randrange(200), rng.randrange(2**64)
-        offset = rng.randrange(64)
-        expected = keystream(key, blocks * BLOCK_BYTES, counter)
-        assert computed(chosen, key, blocks, counter, offset) == expected
+        key, groups, counter = rng.randbytes(32), rng.randrange(13), 16 * rng.randrange(2**60)
+        nonce, offset = rng.randrange(2**64), rng.randrange(64)
+        expected = keystream(key, groups * GROUP_BYTES, counter, nonce)
+        assert computed(chosen, key, groups, (counter, nonce), offset) == expected
 
 
-def test_every_split_of_128_blocks(chosen: int) -> None:
+def test_every_word_of_the_nonce_counts(chosen: int) -> None:
+    key = bytes(range(32))
+    for nonce in (1 << bit for bit in range(64)):
+        assert computed(chosen, key, 1, (0, nonce)) == keystream(key, GROUP_BYTES, 0, nonce)
+
+
+def test_every_split_of_eight_groups(chosen: int) -> None:
     key = random.Random(chosen).randbytes(32)
-    whole = keystream(key, 128 * BLOCK_BYTES)
-    for split in range(129):
+    whole = keystream(key, 8 * GROUP_BYTES)
+    for split in range(9):
         first = computed(chosen, key, split)
-        second = computed(chosen, key, 128 - split, split)
+        second = computed(chosen, key, 8 - split, (split * GROUP_BLOCKS, 0))
         assert first + second == whole, split
 
 
 @pytest.mark.parametrize("carry", [2**32, 2**33, 2**63, 2**64 - 2**32, 2**64])
 def test_counter_carries(chosen: int, carry: int) -> None:
-    """Over each multiple of 2^32, in every block of a run."""
+    """Over each multiple of 2^32, before every group of a run."""
     key = random.Random(carry).randbytes(32)
-    for before in range(35):
-        counter = carry - before
-        expected = keystream(key, 35 * BLOCK_BYTES, counter)
-        assert computed(chosen, key, 35, counter % 2**64) == expected, before
+    for before in range(6):
+        counter = carry - before * GROUP_BLOCKS
+        expected = keystream(key, 5 * GROUP_BYTES, counter, carry - 1)
+        assert computed(chosen, key, 5, (counter % 2**64, carry - 1)) == expected, before
 
 
 def test_all_sets_agree_on_long_runs() -> None:
     key = random.Random(0).randbytes(32)
-    runs = {computed(ALL[name], key, 3001, 2**32 - 1500, 1) for name in SETS}
+    runs = {computed(ALL[name], key, 301, (2**32 - 1600, 1), 1) for name in SETS}
     assert len(runs) == 1
 
 
@@ -163,9 +188,9 @@ def test_unaligned_key(chosen: int) -> None:
     for offset in range(64):
         key = random.Random(offset).randbytes(32)
         FFI.memmove(memory + offset, key, 32)
-        out = FFI.new("uint8_t[]", 20 * BLOCK_BYTES)
-        LIB.hook_chacha20_keystream(chosen, out, 20, memory + offset, 0)
-        assert bytes(FFI.buffer(out)) == keystream(key, 20 * BLOCK_BYTES)
+        out = FFI.new("uint8_t[]", 2 * GROUP_BYTES)
+        LIB.hook_chacha20_keystream(chosen, out, 2, memory + offset, 0, 0)
+        assert bytes(FFI.buffer(out)) == keystream(key, 2 * GROUP_BYTES)
 
 
 # --- what is left behind ---
@@ -198,22 +223,23 @@ def words_of_the_rounds(key: bytes, counter: int) -> set[int]:
     return seen
 
 
-def remains(number: int, key: bytes, blocks: int) -> list[int]:
+def remains(number: int, key: bytes, groups: int) -> list[int]:
     """What is left on the stack and in the registers."""
     left = FFI.new("uint8_t[]", 1 << 16)
-    out = FFI.new("uint8_t[]", blocks * BLOCK_BYTES)
-    size = LIB.hook_chacha20_remains(number, out, blocks, key, 0, left, len(left))
+    out = FFI.new("uint8_t[]", groups * GROUP_BYTES)
+    size = LIB.hook_chacha20_remains(number, out, groups, key, left, len(left))
     if size == 0:
         pytest.skip("stack and registers cannot be looked at: no AVX for XSAVE, or not x86-64")
-    assert bytes(FFI.buffer(out)) == keystream(key, blocks * BLOCK_BYTES)
+    assert bytes(FFI.buffer(out)) == keystream(key, groups * GROUP_BYTES)
     return words(bytes(FFI.buffer(left, size)))
 
 
-@pytest.mark.parametrize("blocks", [1, 3, 4, 5, 8, 9, 15, 16, 17, 32, 48])
-def test_leaves_neither_key_nor_state_behind(chosen: int, blocks: int) -> None:
-    key = random.Random(blocks).randbytes(32)
-    secret = {word for block in range(blocks) for word in words_of_the_rounds(key, block)}
-    left = remains(chosen, key, blocks)
+@pytest.mark.parametrize("groups", [1, 2, 3, 4])
+def test_leaves_neither_key_nor_state_behind(chosen: int, groups: int) -> None:
+    key = random.Random(groups).randbytes(32)
+    blocks = range(groups * GROUP_BLOCKS)
+    secret = {word for block in blocks for word in words_of_the_rounds(key, block)}
+    left = remains(chosen, key, groups)
     assert not set(words(key)) & set(left)
     # Two beside each other: one alone may be anything's.
     pairs = itertools.pairwise(left)
@@ -222,7 +248,7 @@ def test_leaves_neither_key_nor_state_behind(chosen: int, blocks: int) -> None:
 
 def test_rounds_are_those_of_chacha20() -> None:
     key = bytes(range(32))
-    last = words(keystream(key, BLOCK_BYTES))[4:12]
+    last = words(standard(key, BLOCK_BYTES))[4:12]
     before = {(word - added) % 2**32 for word, added in zip(last, words(key), strict=True)}
     assert before <= words_of_the_rounds(key, 0)
 
@@ -304,7 +330,7 @@ class TestUnsound:
 
     def test_the_next_best_is_chosen_and_the_wrong_ones_are_named(self) -> None:
         core = Unsound()
-        *wrong, last = ALL
+        *wrong, last = SETS
         for name in wrong:
             core.lib.unsound_block(name.encode(), 0)
         chosen, notes = core.info()
@@ -319,14 +345,20 @@ class TestUnsound:
     @pytest.mark.parametrize("block", range(16))
     def test_a_wrong_block_anywhere_in_a_pass(self, block: int) -> None:
         core = Unsound()
-        best, second, *_ = ALL
+        best, second, *_ = SETS
         core.lib.unsound_block(best.encode(), block)
         assert core.info()[0] == second
 
     def test_a_forgotten_carry(self) -> None:
         core = Unsound()
-        best, second, *_ = ALL
+        best, second, *_ = SETS
         core.lib.unsound_carry(best.encode())
+        assert core.info()[0] == second
+
+    def test_a_nonce_that_is_not_used(self) -> None:
+        core = Unsound()
+        best, second, *_ = SETS
+        core.lib.unsound_nonce(best.encode())
         assert core.info()[0] == second
 
     def test_the_forced_one_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,7 +375,6 @@ class TestUnsound:
         core = Unsound()
         for name in ALL:
             core.lib.unsound_block(name.encode(), 0)
-        assert core.lib.unsound_choose() == 0
 
         def draw() -> bytes:
             pid = os.fork()

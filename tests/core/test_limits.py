@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_chacha20 import SETS
 
-from support.libraries import BUILT, ROOT, build
+from support.libraries import BUILT, ROOT, build, chacha20_sets
 from vgetrandom import info
 
 if TYPE_CHECKING:
@@ -29,7 +28,11 @@ COMBINATIONS = [
     {name: value for name, value in zip(NAMES, values, strict=False) if value}
     for values in product(("", "wipe-on-fork", "none"), ("", "off"), ("", "off"))
 ][1:]
-FORCED = [{"VGETRANDOM_CHACHA20": name} for name in SETS if name != info().chacha20]
+FORCED = [
+    {"VGETRANDOM_CHACHA20": name}
+    for name in chacha20_sets(supported=True)
+    if name != info().chacha20
+]
 
 pytestmark = pytest.mark.skipif(
     any(name in os.environ for name in NAMES), reason="this is the suite under a limit"

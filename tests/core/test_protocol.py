@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from support.libraries import hooked, scripted
+from support.libraries import chacha20_sets, scripted
 from support.model import KEY_BYTES, Model
 from support.reference import keystream
 from support.running import in_thread
@@ -231,23 +231,8 @@ def test_random_draws_and_events(seed: int, rounds: int) -> None:
     model.assert_stats(before)
 
 
-def instruction_sets() -> list[str]:
-    _, lib = hooked()
-    ffi = hooked()[0]
-    names = []
-    for i in range(8):
-        name = lib.hook_chacha20_name(i)
-        if name == ffi.NULL:
-            break
-        if lib.hook_chacha20_supported(i):
-            text = ffi.string(name)
-            assert isinstance(text, bytes)
-            names.append(text.decode())
-    return names
-
-
 @pytest.mark.own_process
-@pytest.mark.parametrize("name", instruction_sets())
+@pytest.mark.parametrize("name", chacha20_sets(supported=True))
 def test_random_draws_with_each_instruction_set(
     name: str, rounds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

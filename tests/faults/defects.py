@@ -146,11 +146,8 @@ SEEDED = (
         "-",
         (
             DRAW,
-            (
-                "\tchacha20()->keystream(buf, blocks, state->fresh, 0);\n"
-                "\twipe(state->fresh, sizeof(state->fresh));\n"
-            ),
-            "\tchacha20()->keystream(buf, blocks, state->fresh, 0);\n",
+            ("state->fresh, 0, nonce);\n\twipe(state->fresh, sizeof(state->fresh));\n"),
+            "state->fresh, 0, nonce);\n",
         ),
     ),
     _seeded(
@@ -159,7 +156,7 @@ SEEDED = (
         "-",
         (
             DRAW,
-            "\t\tchacha20()->take(buf, from, len);",
+            "\t\tchacha20_in_use()->copy_and_erase(buf, from, len);",
             (
                 "\t{\n\t\tmemcpy(buf, from, len);\n\t\twipe(from, 64);\n"
                 "\t\twipe(from + len - 64, 64);\n\t}"
@@ -269,8 +266,8 @@ SHOWN_BY_OUTPUT = (
     ),
 )
 
-# Shown by what a draw leaves behind (tests/faults/test_residue.py), with SSE2 at work, not by a
-# fault.
+# Shown by what a draw leaves behind (tests/faults/test_residue.py), with portable C at work, not by
+# a fault.
 LEFT_BEHIND = (
     _seeded(
         "served bytes left in a register",
@@ -291,12 +288,12 @@ LEFT_BEHIND = (
         "",
         (
             DRAW,
-            "\tchacha20()->keystream(state->key,",
+            "\tchacha20_in_use()->keystream(out,",
             (
                 "\tstatic uint8_t copy[CHACHA20_KEY_BYTES];\n"
                 "\tmemcpy(copy, state->fresh, sizeof(copy));\n"
                 '\t__asm__ __volatile__("" ::"r"(copy) : "memory");\n'
-                "\tchacha20()->keystream(state->key,"
+                "\tchacha20_in_use()->keystream(out,"
             ),
         ),
     ),
@@ -304,6 +301,6 @@ LEFT_BEHIND = (
         "stack not burnt",
         "refilling",
         "",
-        ("csrc/chacha20/sse2.c", "\tburn_stack();\n", ""),
+        ("csrc/chacha20/portable.c", "\tburn_stack(frame_end);\n", ""),
     ),
 )

@@ -50,7 +50,7 @@ static _Noreturn void fail(const char *condition, int line)
 	abort();
 }
 
-/* ---- ChaCha20, as in RFC 8439 with a zero nonce ---- */
+/* ---- ChaCha20, as in RFC 8439 with a zero nonce, in the order of docs/keystream.md ---- */
 
 static uint32_t rotl(uint32_t x, int n)
 {
@@ -70,7 +70,7 @@ static void keystream(uint8_t *out, size_t len, const uint8_t key[32])
 	uint32_t start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 }, x[16];
 
 	memcpy(start + 4, key, 32);
-	for (size_t at = 0; at < len; at += sizeof(x), start[12]++) {
+	for (uint8_t *group = out; group < out + len; start[12]++) {
 		memcpy(x, start, sizeof(x));
 		for (int round = 0; round < 20; round++)
 			for (int i = 0; i < 4; i++) {
@@ -81,7 +81,10 @@ static void keystream(uint8_t *out, size_t len, const uint8_t key[32])
 			}
 		for (int i = 0; i < 16; i++)
 			x[i] += start[i];
-		memcpy(out + at, x, len - at < sizeof(x) ? len - at : sizeof(x));
+		for (int i = 0; i < 16; i++)
+			memcpy(group + 64 * i + 4 * (start[12] % 16), x + i, 4);
+		if (start[12] % 16 == 15)
+			group += 1024;
 	}
 }
 

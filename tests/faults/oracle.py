@@ -53,8 +53,13 @@ EVERY_WINDOW_BELOW = 1024
 
 
 def keystream(key: bytes, length: int) -> bytes:
-    """Return the first bytes of ChaCha20's keystream with a zero nonce."""
-    return chacha20(key, bytes(16), length)
+    """Return the first bytes of ChaCha20's keystream with a zero nonce, in the core's order.
+
+    That is, word w of block b, both counted in a group of 16 blocks, is word 16 w + b of the group.
+    """
+    words = memoryview(chacha20(key, bytes(16), length)).cast("I")
+    groups = (words[at : at + 256] for at in range(0, len(words), 256))
+    return b"".join(group[word::16].tobytes() for group in groups for word in range(16))
 
 
 @dataclass(frozen=True)

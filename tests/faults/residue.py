@@ -66,6 +66,11 @@ class Remains:
 _HEADER = struct.Struct("<3Q")
 
 
+def _without(key: bytes, other: bytes) -> bytes:
+    """Return a key with zeros wherever another is the same."""
+    return bytes(a * (a != b) for a, b in zip(key, other, strict=True))
+
+
 class Stopped:
     """A process that has just drawn, stopped as the draw returned."""
 
@@ -103,8 +108,13 @@ class Stopped:
                     self.remains.memory.append((name, data))
         # The last value of the next key is what the next refill starts from.
         last = max((i for i, key in enumerate(keys) if key.name == "the next key"), default=-1)
+        # The sets that compute half a group or less at a time write it in parts: before the last
+        # value, what has its place may be half of that.
         self.remains.secrets += [
-            Secret(key.name, key.data, may_be_in_state=i == last) for i, key in enumerate(keys)
+            Secret(key.name, key.data, may_be_in_state=True)
+            if i == last
+            else Secret(key.name, _without(key.data, keys[last].data), may_be_in_state=False)
+            for i, key in enumerate(keys)
         ]
 
     def _items(self) -> Iterator[tuple[str, str, bytes]]:

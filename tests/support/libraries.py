@@ -9,6 +9,7 @@ not drawn yet, and reads the environment as it is now.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import shutil
@@ -113,6 +114,25 @@ def hooked() -> Library:
 def scripted() -> Library:
     """Return cffi's FFI and library object of the core over the scripted kernel."""
     return _load("scripted")
+
+
+def chacha20_sets(*, supported: bool = False) -> dict[str, int]:
+    """Return the names of the instruction sets, best first, and the hooks' numbers for them.
+
+    Args:
+        supported (bool): Only those that this machine has.
+    """
+    ffi, lib = hooked()
+    names: dict[str, int] = {}
+    for number in itertools.count():
+        name = lib.hook_chacha20_name(number)
+        if name == ffi.NULL:
+            return names
+        if not supported or lib.hook_chacha20_supported(number):
+            raw = ffi.string(name)
+            assert isinstance(raw, bytes)
+            names[raw.decode()] = number
+    raise AssertionError
 
 
 def fresh(name: str) -> Library:

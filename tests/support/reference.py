@@ -7,20 +7,36 @@ import struct
 from support.ciphers import chacha20
 
 BLOCK_BYTES = 64
+GROUP_BLOCKS = 16
+GROUP_BYTES = GROUP_BLOCKS * BLOCK_BYTES
 
 
-def keystream(key: bytes, length: int, counter: int = 0) -> bytes:
-    """Return the keystream from block `counter` on, with a 64-bit counter and a zero nonce."""
+def standard(key: bytes, length: int, counter: int = 0, nonce: int = 0) -> bytes:
+    """Return keystream from block `counter` on in the standard order, block after block."""
     pieces = []
     while length > 0:
         # One piece never crosses a multiple of 2^32: how others carry does not matter.
         blocks = min(-(-length // BLOCK_BYTES), 2**32 - counter % 2**32)
         piece = min(length, blocks * BLOCK_BYTES)
-        nonce = (counter % 2**64).to_bytes(8, "little") + bytes(8)
-        pieces.append(chacha20(key, nonce, piece))
+        start = (counter % 2**64).to_bytes(8, "little") + nonce.to_bytes(8, "little")
+        pieces.append(chacha20(key, start, piece))
         length -= piece
         counter += blocks
     return b"".join(pieces)
+
+
+def interleaved(group: bytes) -> bytes:
+    """Return 16 blocks with word 0 of all of them first, then word 1 of all, and so on."""
+    words = memoryview(group).cast("I")
+    return b"".join(words[word :: BLOCK_BYTES // 4].tobytes() for word in range(16))
+
+
+def keystream(key: bytes, length: int, counter: int = 0, nonce: int = 0) -> bytes:
+    """Return whole groups of the core's keystream, in the order of docs/keystream.md."""
+    assert length % GROUP_BYTES == 0
+    blocks = standard(key, length, counter, nonce)
+    groups = range(0, length, GROUP_BYTES)
+    return b"".join(interleaved(blocks[at : at + GROUP_BYTES]) for at in groups)
 
 
 def xor(a: bytes, b: bytes) -> bytes:
