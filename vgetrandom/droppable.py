@@ -11,15 +11,16 @@ is the usual pattern on top of it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import mmap
 import operator
 import os
-import threading
 from collections.abc import Hashable
-from typing import NoReturn, Self
+from typing import NoReturn, Self, SupportsIndex
 
+from vgetrandom._ring import Place, Ring
 from vgetrandom._typing import Buffer
 
 __all__ = ["DroppableCache", "DroppableMemory", "Entry"]
@@ -33,7 +34,25 @@ ENOTSUPP = 524
 _NOT_HERE = frozenset({errno.EINVAL, errno.EOPNOTSUPP, ENOTSUPP, errno.EPERM, errno.ENOSYS})
 
 
-class DroppableMemory(mmap.mmap):
+class _Unique:
+    """What exists once: its memory cannot be shared by two objects, nor its contents travel."""
+
+    __slots__ = ()
+
+    # copy.copy(), copy.deepcopy() and every pickler ask this method.
+    def __reduce_ex__(self, _protocol: SupportsIndex, /) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            f"cannot copy or pickle {type(self).__name__!r} object: its droppable memory belongs "
+            "to one object in one process"
+        )
+
+
+class DroppableMemory(_Unique, mmap.mmap):
     """Anonymous memory that the kernel may zero, page by page, at any time.
 
     An `mmap.mmap` without a file: it has the buffer protocol, ``len``, indexing, ``madvise`` and
@@ -95,30 +114,13 @@ class DroppableMemory(mmap.mmap):
             TypeError: `data` is not a C-contiguous buffer.
             ValueError: `data` at `offset` does not lie inside the memory, or the memory is closed.
         """
-        view = memoryview(data)  # type: ignore[arg-type]
-        view = view.cast("B") if view.nbytes else memoryview(b"")
+        view = _bytes_of(data)
         stop = offset + len(view)
         if offset < 0 or stop > len(self):
             raise ValueError(
                 f"bytes {offset} to {stop} do not lie in a memory of {len(self)} bytes"
             )
-        markers = []
-        at = offset
-        while at < stop:
-            end = min(stop, at - at % mmap.PAGESIZE + mmap.PAGESIZE)
-            chunk = view[at - offset : end - offset]
-            zeros = _leading_zeros(chunk)
-            # Zeros need no marker: dropping the page does not change them.
-            self[at : at + zeros] = bytes(zeros)
-            if zeros < len(chunk):
-                # The marker goes in before the bytes that it vouches for, and is not written again:
-                # a drop between the two writes leaves it zero.
-                marker = at + zeros
-                self[marker] = chunk[zeros]
-                self[marker + 1 : end] = chunk[zeros + 1 :]
-                markers.append(marker)
-            at = end
-        return Entry(self, offset, stop, tuple(markers))
+        return Entry(self, offset, stop, _write(self, view, offset))
 
     def drop(self) -> None:
         """Ask the kernel to drop every page now: for testing what happens when it does.
@@ -137,7 +139,7 @@ class DroppableMemory(mmap.mmap):
     flush = resize = size = _no_file
 
 
-class Entry:
+class Entry(_Unique):
     """Bytes in a `DroppableMemory`, and how to tell whether they are still there.
 
     Each page that the bytes touch has a marker: the position of their first non-zero byte in it. A
@@ -187,12 +189,13 @@ class Entry:
         return all(map(self._memory.__getitem__, self._markers))
 
 
-class DroppableCache:
+class DroppableCache(_Unique):
     """A bounded cache of bytes that can be computed again; new entries push out the oldest.
 
     The kernel may empty it at any time, and a forked child starts with an empty one. Only the
     values are droppable: the index of keys lies in ordinary memory. May be used from several
-    threads and from signal handlers.
+    threads and from signal handlers, and goes on working, with no value under a wrong key, wherever
+    an exception (Ctrl-C, a timeout) or a fork comes.
 
         value = cache.get(key)
         if value is None:
@@ -209,10 +212,10 @@ class DroppableCache:
     def __init__(self, size: int, /) -> None:
         """Map `size` bytes; see the class."""
         self._memory = DroppableMemory(size)
-        # In the order stored, which is the order in the ring: the oldest lies next after `_head`.
-        self._slots: dict[Hashable, tuple[int, int, Entry]] = {}
-        self._head = 0
-        self._storing = threading.Lock()
+        self._closed = False
+        # An entry is published by one store into this dict, and complete by then.
+        self._index: dict[Hashable, Place] = {}
+        self._ring = Ring(len(self._memory))
 
     def get(self, key: Hashable, /) -> bytes | None:
         """Look a value up.
@@ -225,17 +228,21 @@ class DroppableCache:
             dropped by the kernel.
 
         Raises:
+            TypeError: `key` cannot be hashed.
             ValueError: the cache is closed.
         """
-        slot = self._slots.get(key)
-        if slot is None:
+        self._check_open()
+        place = self._index.get(key)
+        if place is None or place.entry is None:
             return None
-        value = slot[2].load()
-        # `put` takes a slot out of the index before it writes there: still in means not written.
-        return value if self._slots.get(key) is slot else None
+        value: bytes | None = place.entry.load()
+        # Asked after the copy: a place is revoked before others write there.
+        return None if place.revoked else value
 
     def put(self, key: Hashable, value: Buffer, /) -> None:
         """Store a value, in place of the one under the same key.
+
+        If it raises, be it KeyboardInterrupt, the key has its old value, the new one or none.
 
         Args:
             key (Hashable): what to store it under.
@@ -245,25 +252,28 @@ class DroppableCache:
             TypeError: `value` is not a C-contiguous buffer, or `key` cannot be hashed.
             ValueError: `value` is larger than the whole cache, or the cache is closed.
         """
+        self._check_open()
+        hash(key)  # before anything makes room for it
+        view = _bytes_of(value)
         # An empty value takes a byte too, or the index would grow without bound.
-        room = max(1, memoryview(value).nbytes)  # type: ignore[arg-type]
-        if room > len(self._memory):
+        room = max(1, len(view))
+        if room > self._ring.size:
             raise ValueError(
-                f"a value of {room} bytes does not fit a cache of {len(self._memory)} bytes"
+                f"a value of {room} bytes does not fit a cache of {self._ring.size} bytes"
             )
-        # A cache may forget. To wait could be for ever, in a forked child or a signal handler.
-        if not self._storing.acquire(blocking=False):
-            return
+        place = Place(key, memoryview(self._memory))
+        start = self._ring.take(place, room)
+        self._evict(place.stop - self._ring.size, place.stop)
         try:
-            self._slots.pop(key, None)
-            if self._head + room > len(self._memory):
-                self._evict(self._head, len(self._memory))
-                self._head = 0
-            start, self._head = self._head, self._head + room
-            self._evict(start, self._head)
-            self._slots[key] = (start, self._head, self._memory.store(value, start))
-        finally:
-            self._storing.release()
+            markers = _write(place.permit, view, start)
+        except ValueError:
+            if place.revoked:
+                return  # while this was interrupted, others stored as much as the cache holds
+            raise
+        place.written(Entry(self._memory, start, start + len(view), markers))
+        self._index[key] = place
+        if place.revoked:
+            self._forget(place)
 
     def drop(self) -> None:
         """Ask the kernel to drop everything now, as `DroppableMemory.drop` does.
@@ -271,11 +281,21 @@ class DroppableCache:
         Raises:
             ValueError: the cache is closed.
         """
+        self._check_open()
         self._memory.drop()
 
     def close(self) -> None:
-        """Unmap the memory. Every later use that needs it raises ValueError."""
-        self._memory.close()
+        """Unmap the memory. Every later use raises ValueError.
+
+        Where another thread is storing just now, it is unmapped when that thread is done and the
+        cache is gone.
+        """
+        self._closed = True
+        for place in self._ring.places():
+            place.revoke()
+        self._index.clear()
+        with contextlib.suppress(BufferError):
+            self._memory.close()
 
     def __enter__(self) -> Self:
         """Nothing to do: the memory is mapped already."""
@@ -285,14 +305,58 @@ class DroppableCache:
         """Unmap the memory."""
         self.close()
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("the cache is closed")
+
     def _evict(self, start: int, stop: int) -> None:
-        """Take the entries between two offsets out of the index; they are the oldest ones."""
-        while self._slots:
-            oldest = next(iter(self._slots))
-            its_start, its_stop, _ = self._slots[oldest]
-            if its_start >= stop or its_stop <= start:
-                return
-            del self._slots[oldest]
+        """Revoke what a place that ends at `stop` is written over: all that begin before `start`.
+
+        Comes before the first byte is written. Done again from the beginning if it is interrupted.
+        """
+        assert start < stop
+        for place in self._ring.overwritten(start):
+            place.revoke()
+            self._forget(place)
+
+    def _forget(self, place: Place) -> None:
+        """Take a revoked place out of the index.
+
+        A value that another thread stores under the same key at this very moment is forgotten too.
+        """
+        if self._index.get(place.key) is place:
+            self._index.pop(place.key, None)
+
+
+def _bytes_of(data: Buffer) -> memoryview:
+    view = memoryview(data)  # type: ignore[arg-type]
+    return view.cast("B") if view.nbytes else memoryview(b"")
+
+
+def _write(memory: mmap.mmap | memoryview, data: memoryview, offset: int) -> tuple[int, ...]:
+    """Copy `data` into the memory.
+
+    Returns:
+        tuple[int, ...]: the markers, see `Entry`.
+    """
+    stop = offset + len(data)
+    markers = []
+    at = offset
+    while at < stop:
+        end = min(stop, at - at % mmap.PAGESIZE + mmap.PAGESIZE)
+        chunk = data[at - offset : end - offset]
+        zeros = _leading_zeros(chunk)
+        # Zeros need no marker: dropping the page does not change them.
+        memory[at : at + zeros] = bytes(zeros)
+        if zeros < len(chunk):
+            # The marker goes in before the bytes that it vouches for, and is not written again:
+            # a drop between the two writes leaves it zero.
+            marker = at + zeros
+            memory[marker] = chunk[zeros]
+            memory[marker + 1 : end] = chunk[zeros + 1 :]
+            markers.append(marker)
+        at = end
+    return tuple(markers)
 
 
 def _leading_zeros(chunk: memoryview) -> int:

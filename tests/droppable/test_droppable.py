@@ -469,18 +469,6 @@ def test_cache_in_a_forked_child() -> None:
     assert cache.get("a") == b"parent"
 
 
-def test_cache_does_not_wait_for_a_thread_that_fork_left_behind() -> None:
-    cache = DroppableCache(PAGESIZE)
-    cache.put("a", b"x")
-    with cache._storing:  # as if another thread were storing just now
-
-        def child() -> bool:
-            cache.put("a", b"y")
-            return cache.get("a") is None
-
-        assert in_fork(child)
-
-
 def test_example() -> None:
     example = Path(__file__).parents[2] / "examples" / "cache.py"
     done = subprocess.run(
