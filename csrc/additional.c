@@ -79,8 +79,8 @@ void additional_prepare(void)
 {
 	uint64_t epoch = process_epoch();
 
-	/* What was refused may be granted now. */
-	if (protected_in != epoch || not_locked || not_hidden_from_dumps)
+	/* What was refused may be granted now; and without an epoch nobody knows. */
+	if (epoch == 0 || protected_in != epoch || not_locked || not_hidden_from_dumps)
 		protect(epoch);
 }
 

@@ -1,28 +1,51 @@
 #include "counters.h"
 
-void counters_begin(struct counters *counters, uint64_t epoch)
-{
-	uint64_t counted = counters->epoch;
+#include "process.h"
+#include "states.h"
 
-	if (counted == epoch || !atomic_compare_exchange_strong(&counters->epoch, &counted, epoch))
-		return;
-	counters->refills = counters->syscalls = counters->fallbacks = 0;
-	for (int i = 0; i < RESEED_REASONS; i++)
-		counters->reseeds[i] = 0;
+#include <pthread.h>
+
+/* Where there is no page that a fork wipes, and until there is one: in ordinary memory, which a
+ * forked child inherits. */
+static struct counters inherited;
+
+static void start_again(void)
+{
+	inherited = (struct counters){ 0 };
 }
 
-void count(_Atomic uint64_t *counter)
+/* The best that can be done for them: raw clone(2) runs no handlers. */
+__attribute__((constructor)) static void start_again_in_children(void)
 {
-	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+	pthread_atfork(NULL, NULL, start_again);
 }
 
-void counters_add(struct counters *sum, const struct counters *counters, uint64_t epoch)
+struct counters *counters(void)
 {
-	if (counters->epoch != epoch)
-		return;
+	struct process_page *page = process_page();
+
+	if (!page)
+		return &inherited;
+	return &page->counters[self.slot ? self.slot->counters : 0];
+}
+
+static void add(struct counters *sum, const struct counters *counters)
+{
 	sum->refills += counters->refills;
 	sum->syscalls += counters->syscalls;
 	sum->fallbacks += counters->fallbacks;
 	for (int i = 0; i < RESEED_REASONS; i++)
 		sum->reseeds[i] += counters->reseeds[i];
+}
+
+void counters_sum(struct counters *sum)
+{
+	const struct process_page *page = process_page();
+
+	*sum = (struct counters){ 0 };
+	for (int i = 0; page && i < COUNTERS; i++)
+		add(sum, &page->counters[i]);
+	/* What was counted before the page was had; but not by a parent. */
+	if (!page || process_mapped_page())
+		add(sum, &inherited);
 }

@@ -13,26 +13,27 @@ enum reseed_reason {
 	RESEED_REASONS
 };
 
+/* A cache line of its own: threads on other processors count too. */
 struct counters {
-	_Atomic uint64_t epoch; /* of the process that is counted: a forked child starts at zero */
-	_Atomic uint64_t refills, reseeds[RESEED_REASONS], syscalls, fallbacks;
+	_Alignas(64) _Atomic uint64_t refills;
+	_Atomic uint64_t reseeds[RESEED_REASONS], syscalls, fallbacks;
 };
 
-/* Makes COUNTERS count for the process of EPOCH. */
-void counters_begin(struct counters *counters, uint64_t epoch);
+/* As many as there is room for in a page that a forked child finds wiped (process.h), so that it
+ * has counted nothing whoever forked it and however: the first for threads without a state, the
+ * others for states, which share them where there are more. */
+#define COUNTERS 63
+
+/* The calling thread's. */
+struct counters *counters(void);
 
 /* By any thread, or from a signal handler. */
-void count(_Atomic uint64_t *counter);
-
-/* By one thread, and never from a handler that could interrupt this. */
-static inline void count_alone(_Atomic uint64_t *counter)
+static inline void count(_Atomic uint64_t *counter)
 {
-	uint64_t counted = atomic_load_explicit(counter, memory_order_relaxed);
-
-	atomic_store_explicit(counter, counted + 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-/* Adds what COUNTERS has of the process of EPOCH. */
-void counters_add(struct counters *sum, const struct counters *counters, uint64_t epoch);
+/* The sum over all threads of this process, past and present. */
+void counters_sum(struct counters *sum);
 
 #endif

@@ -12,11 +12,13 @@
 
 #include "additional.h"
 #include "chacha20/chacha20.h"
+#include "counters.h"
 #include "draw.h"
 #include "kernel.h"
 #include "process.h"
 #include "state.h"
 #include "states.h"
+#include "system_call.h"
 #include "take.h"
 #include "watch.h"
 #include "wipe.h"
@@ -45,12 +47,14 @@ static ssize_t getrandom_counted(void *buf, size_t len, unsigned int flags)
 	return kernel_getrandom(buf, len, flags);
 }
 
-/* The whole request, in as many pieces as it takes. */
-static bool fill_from_kernel(uint8_t *buf, size_t len, unsigned int flags)
+/* The whole request, in as many PIECES as it takes. */
+static bool fill_from_kernel(uint8_t *buf, size_t len, unsigned int flags, size_t *pieces)
 {
+	*pieces = 0;
 	for (size_t done = 0; done < len;) {
 		ssize_t got = getrandom_counted(buf + done, len - done, flags);
 
+		++*pieces;
 		if (got > 0) {
 			done += (size_t)got;
 		} else if (got == 0) {
@@ -63,15 +67,33 @@ static bool fill_from_kernel(uint8_t *buf, size_t len, unsigned int flags)
 	return true;
 }
 
+/* As one piece, or as several with no handler in between, which might fork. */
+static bool fill_undisturbed(void *buf, size_t len, unsigned int flags)
+{
+	uint64_t before, all = ~UINT64_C(0);
+	size_t pieces;
+	bool blocked = system_block_signals(&all, &before) == 0, filled;
+
+	do
+		filled = fill_from_kernel(buf, len, flags, &pieces);
+	while (filled && pieces > 1 && !blocked);
+	if (blocked)
+		system_block_signals(&before, NULL);
+	return filled;
+}
+
 static bool draw_from_kernel(void *buf, size_t len, unsigned int flags)
 {
 	uint64_t epoch;
+	size_t pieces;
 
 	/* A child forked between two pieces would share the first. */
 	do {
 		epoch = process_epoch();
-		if (!fill_from_kernel(buf, len, flags))
+		if (!fill_from_kernel(buf, len, flags, &pieces))
 			return false;
+		if (pieces > 1 && !epoch)
+			return fill_undisturbed(buf, len, flags);
 	} while (len > KERNEL_ATOMIC_BYTES && epoch != process_epoch());
 	return true;
 }
@@ -125,7 +147,7 @@ ERASES_REGISTERS static bool mix(struct state *state, const uint8_t secret[CHACH
 		return false;
 	for (size_t i = 0; i < CHACHA20_KEY_BYTES / sizeof(uint64_t); i++)
 		((key_word *)state->fresh)[i] ^= ((const key_word *)secret)[i];
-	count_alone(&self.slot->counters.refills);
+	count(&counters()->refills);
 	return true;
 }
 
@@ -175,7 +197,7 @@ static bool reseed(struct state *state, unsigned int flags)
 	 * of bulk requests, and none is used whose beginning is not valid any more. */
 	additional_add(state->key);
 	slot->keyed = true;
-	count_alone(&slot->counters.reseeds[reason]);
+	count(&counters()->reseeds[reason]);
 	return true;
 }
 
@@ -385,5 +407,9 @@ void vgetrandom_reseed(const void *additional, size_t len)
 
 uint64_t vgetrandom_process(void)
 {
-	return process_epoch();
+	int saved_errno = errno;
+	uint64_t number = process_number();
+
+	errno = saved_errno;
+	return number;
 }

@@ -5,6 +5,7 @@
 #include "additional.h"
 #include "chacha20/chacha20.h"
 #include "clones.h"
+#include "counters.h"
 #include "kernel.h"
 #include "memory.h"
 #include "state.h"

@@ -85,7 +85,7 @@ bool memory_usable(void)
 	if (settled == MEMORY_NONE)
 		return false;
 	/* Without the marker a forked child could not tell whose states are whose. */
-	if (process_has_marker())
+	if (process_has_page())
 		return true;
 	if (wipe_on_fork_refused())
 		settle(MEMORY_NONE);

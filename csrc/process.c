@@ -1,69 +1,175 @@
 #define _GNU_SOURCE
 #include "process.h"
 
+#include "shortage.h"
 #include "system_call.h"
 #include "wipe_on_fork.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
-/* Alone in a page that reads as zeros in a forked child. It is not droppable: a drop would look
- * like a fork. */
-typedef _Atomic uint64_t marker_t;
-static _Atomic(marker_t *) marker;
+#ifndef GRND_INSECURE
+#define GRND_INSECURE 0x0004
+#endif
 
-/* A marker on its way from zero to an epoch. */
-#define STARTED 1
+_Static_assert(sizeof(struct process_page) <= 4096, "it fits into the smallest page there is");
 
-/* In ordinary memory, so that a child counts on from where its parent was. */
-static _Atomic uint64_t last_epoch = STARTED;
+/* ---- the page ---- */
 
-/* Whether there was an attempt to have one. */
-static _Atomic bool marker_tried;
+static _Atomic(struct process_page *) the_page;
 
-static marker_t *find_marker(void)
+/* Whether there was an attempt to have it, and the epoch of the process that succeeded. */
+static _Atomic bool tried;
+static _Atomic uint64_t mapped_in;
+
+static struct process_page *find_page(void)
 {
-	marker_t *page = marker, *expected = NULL;
+	struct process_page *page = the_page, *expected = NULL;
 
 	if (page)
 		return page;
-	marker_tried = true;
+	tried = true;
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 
 	page = wipe_on_fork_map(size);
-	if (page && !atomic_compare_exchange_strong(&marker, &expected, page)) {
-		system_munmap((const void *)page, size);
-		page = expected;
+	if (!page)
+		return NULL;
+	if (!atomic_compare_exchange_strong(&the_page, &expected, page)) {
+		system_munmap(page, size);
+		return expected;
 	}
+	mapped_in = process_epoch();
 	return page;
 }
 
-bool process_has_marker(void)
+struct process_page *process_page(void)
 {
-	return find_marker() != NULL;
+	/* Asked for at every draw of some threads, it does not try again what passes: that is for
+	 * process_has_page(), and so for those who know how often they try. */
+	return tried ? the_page : find_page();
+}
+
+bool process_has_page(void)
+{
+	return find_page() != NULL;
+}
+
+bool process_mapped_page(void)
+{
+	return the_page && mapped_in == process_epoch();
+}
+
+/* ---- epochs ---- */
+
+/* In ordinary memory, so that a child counts on from where its parent was. */
+static _Atomic uint64_t attempts;
+
+/* Not one of the draws, and no secret: it may come from a generator that is not ready. Where even
+ * that is refused, the moment has to do. */
+static uint64_t random_epoch(uint64_t attempt)
+{
+	uint64_t drawn = 0;
+	long size = sizeof(drawn);
+
+	if (syscall(SYS_getrandom, &drawn, size, (long)GRND_NONBLOCK) != size &&
+	    syscall(SYS_getrandom, &drawn, size, (long)GRND_INSECURE) != size) {
+		struct timespec now;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		drawn = ((uint64_t)now.tv_sec << 30 | (uint64_t)now.tv_nsec) + (attempt << 56);
+	}
+	return drawn | EPOCH;
 }
 
 uint64_t process_epoch(void)
 {
-	/* Asked for at every draw of some threads, it does not try again what passes: that is for
-	 * process_has_marker(), and so for those who know how often they try. */
-	marker_t *page = marker_tried ? marker : find_marker();
+	struct process_page *page = process_page();
 
 	if (!page)
-		return (uint64_t)system_getpid();
+		return 0;
 	for (;;) {
-		uint64_t epoch = *page, started = STARTED;
+		uint64_t epoch = page->epoch, none = 0;
 
-		if (epoch > STARTED)
+		if (epoch & EPOCH)
 			return epoch;
-		/* Two steps, so that a fork between them is noticed too: the child's store fails,
-		 * its page being zero again, and it counts on. Threads may race through here. */
-		if (epoch == 0 && !atomic_compare_exchange_strong(page, &epoch, STARTED))
-			continue;
-		uint64_t next = ++last_epoch;
+		/* Two steps, so that a fork amidst them is noticed: the epoch is drawn after the
+		 * first, and the second fails in the child, where the page is zero again or has
+		 * the number of an attempt that began after the fork. Threads may race through
+		 * here. */
+		if (epoch == 0) {
+			epoch = ++attempts;
+			if (!atomic_compare_exchange_strong(&page->epoch, &none, epoch))
+				continue;
+		}
+		uint64_t next = random_epoch(epoch);
 
-		if (atomic_compare_exchange_strong(page, &started, next))
+		if (atomic_compare_exchange_strong(&page->epoch, &epoch, next))
 			return next;
 	}
+}
+
+/* ---- without epochs ---- */
+
+#if ULONG_MAX > UINT32_MAX
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+#define PIDFS_MAGIC 0x50494446
+
+static uint64_t inode_on_pidfs(int pidfd)
+{
+	struct statfs system;
+	struct statx file;
+
+	/* Before Linux 6.9 all pidfds were one inode of another file system. */
+	if (syscall(SYS_fstatfs, (long)pidfd, &system) || system.f_type != PIDFS_MAGIC ||
+	    syscall(SYS_statx, (long)pidfd, "", (long)AT_EMPTY_PATH, (long)STATX_INO, &file))
+		return 0;
+	return file.stx_ino & ~EPOCH;
+}
+
+/* Whether the kernel gives no such number: asked once. */
+static _Atomic bool without_number;
+
+/* Process IDs will not do: process 1 of a PID namespace has a child who is process 1 of another
+ * one. From Linux 6.9 on pidfds are files of a file system of their own, and the inode is a number
+ * that no two processes have. Not where numbers have 32 bits: there it comes round. */
+static uint64_t kernel_number(void)
+{
+	uint64_t number = 0;
+
+	if (without_number)
+		return 0;
+	int fd = (int)syscall(SYS_pidfd_open, (long)system_getpid(), 0L);
+
+	if (fd >= 0) {
+		number = inode_on_pidfs(fd);
+		system_close(fd);
+	}
+	if (number == 0 && (fd >= 0 || !is_shortage(errno)))
+		without_number = true;
+	return number;
+}
+
+#else
+
+static uint64_t kernel_number(void)
+{
+	return 0;
+}
+
+#endif
+
+uint64_t process_number(void)
+{
+	return process_has_page() ? process_epoch() : kernel_number();
 }

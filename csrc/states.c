@@ -2,6 +2,7 @@
 #include "states.h"
 
 #include "chacha20/chacha20.h"
+#include "counters.h"
 #include "memory.h"
 #include "process.h"
 #include "system_call.h"
@@ -23,8 +24,8 @@ struct slab {
 
 static _Atomic(struct slab *) slabs;
 
-/* For threads without a state. */
-static struct counters stateless;
+/* The slots that there have been. */
+static _Atomic unsigned int numbered;
 
 THREAD_LOCAL struct thread self;
 
@@ -68,8 +69,10 @@ static struct slot *claim_new(uint64_t epoch)
 		memory_unmap(pages, SLOTS_PER_SLAB * page);
 		return NULL;
 	}
-	for (size_t i = 0; i < SLOTS_PER_SLAB; i++)
+	for (size_t i = 0; i < SLOTS_PER_SLAB; i++) {
 		slab->slots[i].state = (struct state *)(void *)(pages + i * page);
+		slab->slots[i].counters = (uint8_t)(1 + numbered++ % (COUNTERS - 1));
+	}
 	slab->slots[0].owner = epoch;
 	slab->next = slabs;
 	do {
@@ -164,7 +167,6 @@ void states_after_fork(void)
 	while (mine->owner != (epoch = process_epoch())) {
 		reclaim(mine);
 		mine->owner = epoch;
-		counters_begin(&mine->counters, epoch);
 	}
 }
 
@@ -192,7 +194,6 @@ static enum lack claim(struct slot **claimed)
 		give_back(slot);
 		return LACKS_EXIT_HOOK;
 	}
-	counters_begin(&slot->counters, epoch);
 	*claimed = slot;
 	return LACKS_NOTHING;
 }
@@ -273,27 +274,5 @@ void states_visit(void (*visit)(struct state *state))
 	{
 		if (slot->owner)
 			visit(slot->state);
-	}
-}
-
-/* ---- counters ---- */
-
-struct counters *counters(void)
-{
-	if (self.slot)
-		return &self.slot->counters;
-	counters_begin(&stateless, process_epoch());
-	return &stateless;
-}
-
-void counters_sum(struct counters *sum)
-{
-	uint64_t epoch = process_epoch();
-
-	*sum = (struct counters){ 0 };
-	counters_add(sum, &stateless, epoch);
-	FOR_EACH_SLOT(slab, slot)
-	{
-		counters_add(sum, &slot->counters, epoch);
 	}
 }

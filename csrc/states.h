@@ -2,7 +2,6 @@
 #ifndef VGETRANDOM_STATES_H
 #define VGETRANDOM_STATES_H
 
-#include "counters.h"
 #include "hidden.h"
 #include "notes.h"
 #include "state.h"
@@ -16,8 +15,8 @@
 struct slot {
 	_Alignas(128) _Atomic uint64_t owner; /* 0: free; otherwise the epoch it was claimed in */
 	struct state *state;
-	bool keyed; /* has had a key since it was claimed */
-	struct counters counters;
+	bool keyed;       /* has had a key since it was claimed */
+	uint8_t counters; /* which counters are its own (counters.h) */
 };
 
 /* Why a thread has no state. */
@@ -85,11 +84,5 @@ void states_after_fork(void);
 
 /* Runs VISIT on every state that a thread holds, while those threads may be drawing. */
 void states_visit(void (*visit)(struct state *state));
-
-/* The calling thread's, or those of all threads without a state. */
-struct counters *counters(void);
-
-/* The sum over all threads of this process, past and present. */
-void counters_sum(struct counters *sum);
 
 #endif

@@ -10,6 +10,7 @@
 #define VGETRANDOM_SYSTEM_CALL_H
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -71,6 +72,14 @@ static inline int system_ioctl(int fd, unsigned long request, void *argument)
 static inline void system_close(int fd)
 {
 	syscall(SYS_close, (long)fd);
+}
+
+/* Sets the calling thread's whole signal mask. The kernel's own kind of set, 64 bits: libc's would
+ * leave out the signals that libc keeps for itself. */
+static inline int system_block_signals(const uint64_t *signals, uint64_t *before)
+{
+	return (int)syscall(SYS_rt_sigprocmask, (long)SIG_SETMASK, signals, before,
+			    sizeof(*signals));
 }
 
 static inline pid_t system_getpid(void)

@@ -85,8 +85,8 @@ def stats() -> vgetrandom.Stats:
     """Tell what this process has done so far.
 
     Returns:
-        Stats: Counters, summed over all threads past and present. A forked child starts
-        again from zero.
+        Stats: Counters, summed over all threads of this process, past and present. A forked
+        child starts from zero and counts from its first draw on.
     """
     from vgetrandom import _core
 

@@ -141,8 +141,25 @@ def reseed(additional: Buffer = b"") -> None:
         _lib.vgetrandom_reseed(memory, len(memory))
 
 
+# How many times this process and its parents were forked by os.fork().
+_forks = 0
+
+
+def _forked() -> None:
+    global _forks  # noqa: PLW0603
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+def _process() -> object:
+    """What a forked child has another of; where the library cannot tell, as far as Python can."""
+    return _lib.vgetrandom_process() or (os.getpid(), _forks)
+
+
 def _fill_chunks(memory: Any, size: int) -> None:
-    process = _lib.vgetrandom_process()
+    process = _process()
     done = 0
     while done < size:
         chunk = min(size - done, _CHUNK_BYTES)
@@ -151,8 +168,9 @@ def _fill_chunks(memory: Any, size: int) -> None:
         elif _ffi.errno != errno.EINTR:
             raise OSError(_ffi.errno, os.strerror(_ffi.errno))
         # A signal handler forked and this is the child: the parent has the chunks too.
-        if process != _lib.vgetrandom_process():
-            process = _lib.vgetrandom_process()
+        now = _process()
+        if process != now:
+            process = now
             done = 0
 
 
@@ -175,8 +193,8 @@ def random_bytes(size: SupportsIndex, /) -> bytes:
         raise ValueError("negative argument not allowed")
     process = None
     # Again, if a signal handler forked while the result was copied and this is the child.
-    while process != _lib.vgetrandom_process():
-        process = _lib.vgetrandom_process()
+    while process != (now := _process()):
+        process = now
         data = bytearray(size)
         with _ffi.from_buffer("unsigned char[]", data) as memory:
             _fill(memory, size)

@@ -70,8 +70,12 @@ VGETRANDOM_API ssize_t vgetrandom(void *buf, size_t len, unsigned int flags);
  * that can be had (see `notes` below). NULL and 0 give nothing. */
 VGETRANDOM_API void vgetrandom_reseed(const void *additional, size_t len);
 
-/* A number that differs between a process and every process forked from it, by whatever means,
- * for callers that hold random bytes across calls and must not share them with a child. */
+/* A number that differs between a process and every process forked from it, by whatever means and
+ * into whatever PID namespace, for callers that hold random bytes across calls and must not share
+ * them with a child: the same number twice is the same process. Take any other number for another
+ * process; 0 too, which means that it cannot be told here: there is neither memory that a fork
+ * wipes nor a number that the kernel gives to no other process (Linux 6.9, and not for 32-bit
+ * programs; it takes a free descriptor). */
 VGETRANDOM_API uint64_t vgetrandom_process(void);
 
 /// ------------------------------------------------------------------------------------------
@@ -117,7 +121,10 @@ struct vgetrandom_stats {
 	uint64_t reserved[25];
 };
 
-/* The sum over all threads, past and present. A forked child starts again from zero. */
+/* The sum over all threads of this process, past and present. A forked child starts from zero, and
+ * counts from its first draw on; but where there is no memory that a fork wipes (as where `memory`
+ * is "none" because the kernel refuses it), a child of raw clone(2) goes on from its parent's
+ * numbers. */
 VGETRANDOM_API void vgetrandom_get_stats(struct vgetrandom_stats *stats);
 
 #ifdef __cplusplus

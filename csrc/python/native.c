@@ -31,13 +31,30 @@ static ssize_t fill_chunk(char *at, Py_ssize_t size)
 	Py_END_ALLOW_THREADS return got;
 }
 
-/* All of BUF, or -1 with an exception set. */
-static int fill_slow(char *buf, Py_ssize_t size)
+/* All of BUF, or -1 with an exception set. No handler of Python's runs once there are bytes in it.
+ */
+static int fill_undisturbed(char *buf, Py_ssize_t size)
+{
+	while (fill_chunk(buf, size) != size) {
+		if (errno != EINTR) {
+			PyErr_SetFromErrno(PyExc_OSError);
+			return -1;
+		}
+		if (PyErr_CheckSignals())
+			return -1;
+	}
+	return 0;
+}
+
+static int fill_in_chunks(char *buf, Py_ssize_t size)
 {
 	uint64_t process = vgetrandom_process();
 	Py_ssize_t touched = 0;
 
 	for (Py_ssize_t done = 0; done < size;) {
+		/* Whether a handler forked cannot be told here: better no answer to Ctrl-C. */
+		if (process == 0)
+			return fill_undisturbed(buf, size);
 		Py_ssize_t left = size - done;
 		Py_ssize_t chunk = left < CHUNK_BYTES ? left : CHUNK_BYTES;
 
@@ -52,8 +69,10 @@ static int fill_slow(char *buf, Py_ssize_t size)
 		if (PyErr_CheckSignals())
 			goto fail;
 		/* A signal handler forked and this is the child: the parent has the chunks too. */
-		if (process != vgetrandom_process()) {
-			process = vgetrandom_process();
+		uint64_t now = vgetrandom_process();
+
+		if (now != process) {
+			process = now;
 			done = 0;
 		}
 	}
@@ -69,7 +88,7 @@ static inline int fill(char *buf, Py_ssize_t size)
 {
 	if (size < RELEASE_GIL_BYTES && vgetrandom(buf, (size_t)size, 0) == size)
 		return 0;
-	return fill_slow(buf, size);
+	return size <= CHUNK_BYTES ? fill_undisturbed(buf, size) : fill_in_chunks(buf, size);
 }
 
 PyDoc_STRVAR(random_bytes_doc,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ from support.libraries import hooked, scripted
 from support.model import Model
 from support.running import in_thread, join
 from support.script import Kernel, new_kernel
+from support.seccomp import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 own_process = pytest.mark.own_process
 new_thread = pytest.mark.new_thread
 
+MADV_WIPEONFORK = 18
 BATCH = 3040
 BULK = 65536
 
@@ -317,6 +320,14 @@ def test_out_of_core_dumps_and_swap_as_far_as_can_be() -> None:
         finally:
             os._exit(status)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+@own_process
+def test_protected_where_nothing_tells_processes_apart() -> None:
+    refuse("madvise", errno.EINVAL, 2, 0xFFFFFFFF, MADV_WIPEONFORK)
+    kernel = new_kernel()
+    kernel.request(b"secret")
+    assert "dd" in flags_of(address(kernel))
 
 
 def test_the_pool_has_its_page_to_itself() -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
-import platform
-import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +13,7 @@ import pytest
 
 import vgetrandom
 from support.programs import run
-from support.running import in_child, in_thread
+from support.running import glibc_fork, in_child, in_thread, raw_clone
 from support.windows import assert_unrelated
 
 if TYPE_CHECKING:
@@ -24,23 +21,6 @@ if TYPE_CHECKING:
 
 INFO = vgetrandom.info()
 stateful = pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
-
-SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine())
-# PyDLL keeps the GIL: nobody else holds it in the child.
-_LIBC = ctypes.PyDLL(None, use_errno=True)
-
-
-def raw_clone() -> int:
-    """Fork by the bare system call: no pthread_atfork(3) handler runs, nor any of Python's."""
-    if SYS_CLONE is None:
-        pytest.skip(f"the number of clone(2) on {platform.machine()} is not known here")
-    return int(_LIBC.syscall(SYS_CLONE, signal.SIGCHLD, 0, 0, 0, 0))
-
-
-def glibc_fork() -> int:
-    """Fork by libc's function."""
-    return int(_LIBC.fork())
-
 
 ways = pytest.mark.parametrize("fork", [os.fork, glibc_fork, raw_clone])
 

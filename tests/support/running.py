@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
+import platform
+import signal
 import threading
 import time
 import traceback
@@ -63,6 +66,36 @@ def finish(pid: int) -> None:
     """Wait for a child and expect it to have ended well."""
     _, status = os.waitpid(pid, 0)
     assert status == 0, f"the child ended with status {status:#x}"
+
+
+SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine())
+CLONE_NEWPID = 0x20000000
+# PyDLL keeps the GIL: nobody else holds it in the child.
+_LIBC = ctypes.PyDLL(None, use_errno=True)
+
+
+def _clone(flags: int) -> int:
+    if SYS_CLONE is None:
+        pytest.skip(f"the number of clone(2) on {platform.machine()} is not known here")
+    pid = int(_LIBC.syscall(SYS_CLONE, flags | signal.SIGCHLD, 0, 0, 0, 0))
+    if pid < 0:
+        pytest.skip(f"clone(2) with {flags:#x} is refused: {os.strerror(ctypes.get_errno())}")
+    return pid
+
+
+def raw_clone() -> int:
+    """Fork by the bare system call: no pthread_atfork(3) handler runs, nor any of Python's."""
+    return _clone(0)
+
+
+def clone_newpid() -> int:
+    """Fork in the same way, as process 1 of a new PID namespace."""
+    return _clone(CLONE_NEWPID)
+
+
+def glibc_fork() -> int:
+    """Fork by libc's function."""
+    return int(_LIBC.fork())
 
 
 def in_child(work: Callable[[], bytes], fork: Callable[[], int] = os.fork) -> bytes:
