@@ -1,5 +1,5 @@
-# Everything happens in a virtual environment of this directory; pip's build isolation brings the
-# build requirements.
+# Everything happens in a virtual environment of this directory. It has the build requirements too, so
+# that pip need not fetch them for each build.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -16,8 +16,7 @@ test: $(VENV)/installed-test
 TOOLS = clang libclang-rt-dev spin valgrind strace gdb qemu-user gcc-aarch64-linux-gnu \
         libc6-dev-arm64-cross rng-tools-debian dieharder
 tools:
-	apt-get update -q
-	DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $(TOOLS)
+	.ci/tools $(TOOLS)
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
@@ -36,16 +35,22 @@ format: $(VENV)/installed-lint
 
 C_FILES = $(shell find csrc tests bench -name '*.[ch]')
 SOURCES = $(shell find csrc vgetrandom -name '*.[ch]' -o -name '*.py*' -o -name CMakeLists.txt) \
-          CMakeLists.txt pyproject.toml README.md
+          $(wildcard cmake/*.cmake) CMakeLists.txt pyproject.toml README.md
+PIP_INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-$(BIN)/python:
+# A file of its own tells that this was finished, not the interpreter that it begins with.
+$(VENV)/build-requirements:
 	$(PYTHON) -m venv $(VENV) || { \
 	  echo 'This Python has no venv module: on Debian, apt-get install python3-venv' >&2; exit 1; }
+	$(PIP_INSTALL) 'scikit-build-core>=0.10' 'cmake>=3.17' ninja
+	@touch $@
 
 # One installation with the extras of one purpose, renewed when the sources change.
-$(VENV)/installed-%: $(SOURCES) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[$*]'
-	@touch $@
+$(VENV)/installed-%: $(SOURCES) | $(VENV)/build-requirements
+	$(PIP_INSTALL) --no-build-isolation '.[$*]'
+	@touch $@ $(addprefix $(VENV)/installed-,$(INCLUDED))
+# The linters' extra includes these two: `make lint test` builds the package once.
+$(VENV)/installed-lint: INCLUDED = bench test
 
 clean:
 	rm -rf $(VENV) build dist
