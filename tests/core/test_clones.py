@@ -91,7 +91,7 @@ def test_no_sysfs(tmp_path: Path) -> None:
 def test_no_descriptor_is_no_answer(tmp_path: Path) -> None:
     (a_sysfs(tmp_path) / "device").symlink_to("nowhere")
     # One for the list of buses, one for the driver's directory.
-    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
     while (next_one := os.open("/dev/null", os.O_RDONLY)) < highest:
         pass  # no gaps below
     os.close(next_one)
