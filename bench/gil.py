@@ -23,6 +23,8 @@ import vgetrandom
 
 SIZES = (1024, 2048, 4096, 8192, 16384, 32768, 65536)
 ROUNDS = 40
+# What csrc/python/CMakeLists.txt makes the extension module of.
+SOURCES = [ROOT / "csrc" / "python" / name for name in ("native.c", "linked.c")]
 
 TEXT = """# When the GIL is released
 
@@ -42,8 +44,8 @@ def build(directory: Path, name: str, threshold: int) -> Callable[[bytearray], N
     target.parent.mkdir()
     command = ["cc", "-O2", "-fPIC", "-shared", f"-DRELEASE_GIL_BYTES={threshold}"]
     command += ["-DPy_LIMITED_API=0x030B0000", f"-I{sysconfig.get_path('include')}"]
-    command += [f"-I{vgetrandom.get_include()}", str(ROOT / "csrc" / "python" / "native.c")]
-    command += [str(library), f"-Wl,-rpath,{library.parent}", "-o", str(target)]
+    command += [f"-I{vgetrandom.get_include()}", *map(str, SOURCES)]
+    command += [str(library), f"-Wl,-rpath,{library.parent}", "-ldl", "-o", str(target)]
     subprocess.run(command, check=True)
     spec = importlib.util.spec_from_file_location("_native", target)
     assert spec is not None
