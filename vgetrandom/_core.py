@@ -203,17 +203,42 @@ def random_bytes(size: SupportsIndex, /) -> bytes:
     return result
 
 
+def _refused(buffer: object) -> TypeError:
+    return TypeError(
+        "random_bytes_into() argument must be a contiguous read-write bytes-like object, "
+        f"not {type(buffer).__name__}"
+    )
+
+
+def _holds_objects(buffer: Any) -> bool:
+    """Whether it has pointers to Python objects, which random bytes must not replace."""
+    try:
+        with memoryview(buffer) as view:
+            # Names of fields stand between colons.
+            return "O" in re.sub(":[^:]*:", "", view.format)
+    except ValueError:  # NumPy has no format for dates
+        return bool(getattr(getattr(buffer, "dtype", None), "hasobject", False))
+
+
+def _cannot_be_filled(buffer: Any) -> bool:
+    """Whether it is for its kind that it was refused, not for a reason of its own (closed, say)."""
+    try:
+        with memoryview(buffer) as view:
+            return view.readonly or not view.c_contiguous
+    except ValueError:  # no format, no view
+        strides: object = getattr(buffer, "strides", None)
+        return strides is not None
+
+
 def random_bytes_into(buffer: Buffer, /) -> None:
     """See vgetrandom._native.random_bytes_into()."""
     try:
         memory = _ffi.from_buffer("unsigned char[]", buffer, require_writable=True)  # type: ignore[call-overload]
     except (TypeError, BufferError, ValueError) as error:
-        if isinstance(error, ValueError) and memoryview(buffer).c_contiguous:  # type: ignore[arg-type]
+        if isinstance(error, ValueError) and not _cannot_be_filled(buffer):
             raise
-        message = (
-            "random_bytes_into() argument must be a contiguous read-write bytes-like object, "
-            f"not {type(buffer).__name__}"
-        )
-        raise TypeError(message) from error
+        raise _refused(buffer) from error
     with memory:
+        if _holds_objects(buffer):
+            raise _refused(buffer)
         _fill(memory, len(memory))

@@ -4,6 +4,7 @@
 
 #include <vgetrandom.h>
 
+#include "buffer.h"
 #include "huge_pages.h"
 #include "linked.h"
 #include "slots.h"
@@ -158,50 +159,18 @@ PyDoc_STRVAR(random_bytes_into_doc,
 	     "        whatever the type of its items.\n"
 	     "\n"
 	     "Raises:\n"
-	     "    TypeError: buffer is read-only, not contiguous, or not a buffer.\n"
+	     "    TypeError: buffer is read-only, not contiguous, or not a buffer; or it\n"
+	     "        holds Python objects, which random bytes would not be.\n"
 	     "    OSError: The kernel's getrandom failed; errno says how, and the buffer\n"
 	     "        holds no part of a result.");
-
-/* Why GetBuffer refused: what makes no buffer, or none to write to, is a TypeError here; anything
- * else (a closed mmap, say) is the object's own word. */
-static void refuse_buffer(PyObject *arg)
-{
-	PyObject *type, *value, *traceback, *name;
-	Py_buffer view;
-	const char *why = "";
-
-	PyErr_Fetch(&type, &value, &traceback);
-	if (PyObject_GetBuffer(arg, &view, PyBUF_FULL_RO) == 0) {
-		why = view.readonly ? " (it is read-only)" : " (it is not contiguous)";
-		PyBuffer_Release(&view);
-	} else if (PyObject_CheckBuffer(arg)) {
-		PyErr_Clear();
-		PyErr_Restore(type, value, traceback);
-		return;
-	}
-	PyErr_Clear();
-	Py_XDECREF(type);
-	Py_XDECREF(value);
-	Py_XDECREF(traceback);
-	name = PyType_GetName(Py_TYPE(arg));
-	if (!name)
-		return;
-	PyErr_Format(PyExc_TypeError,
-		     "random_bytes_into() argument must be a contiguous read-write bytes-like "
-		     "object, not %U%s",
-		     name, why);
-	Py_DECREF(name);
-}
 
 static PyObject *random_bytes_into(PyObject *module, PyObject *arg)
 {
 	(void)module;
 	Py_buffer view;
 
-	if (PyObject_GetBuffer(arg, &view, PyBUF_WRITABLE | PyBUF_ANY_CONTIGUOUS)) {
-		refuse_buffer(arg);
+	if (get_fillable(arg, &view))
 		return NULL;
-	}
 	int failed = fill(view.buf, view.len);
 
 	PyBuffer_Release(&view);
