@@ -47,7 +47,7 @@ static const char *find_vdso(void)
 {
 	kernel_getrandom = vdso_getrandom(&params);
 	if (!kernel_getrandom)
-		return "this kernel has no vDSO getrandom";
+		return "no vDSO getrandom was found in this process";
 	vdso_state = mmap(NULL, params.size_of_opaque_state, (int)params.mmap_prot,
 			  (int)params.mmap_flags, -1, 0);
 	return vdso_state == MAP_FAILED ? "no memory for its state" : NULL;

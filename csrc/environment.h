@@ -13,8 +13,8 @@ enum env_variable {
 	ENV_VARIABLES,
 };
 
-/* What each may say, and how it is spelt; 0 is no restriction. */
-/* ENV_CHACHA20: 1 more than the set's place in chacha20_sets. */
+/* What each may say, and how it is spelt; 0 is no restriction. ENV_CHACHA20 says 1 more than the
+ * set's place in chacha20_sets. */
 enum { ENV_MEMORY_WIPE_ON_FORK = 1, ENV_MEMORY_NONE };
 enum { ENV_VDSO_OFF = 1 };
 enum { ENV_WATCH_OFF = 1 };

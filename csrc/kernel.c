@@ -69,10 +69,11 @@ void kernel_notes(struct notes *notes)
 	if (vdso.off)
 		note(notes, "VGETRANDOM_VDSO=off: refills take their entropy from getrandom(2)");
 	else if (vdso.too_large)
-		note(notes, "this kernel's vDSO getrandom wants a larger state than there is room "
+		note(notes, "the vDSO's getrandom wants a larger state than there is room "
 			    "for: refills take their entropy from getrandom(2)");
 	else if (!vdso.getrandom)
 		note(notes,
-		     "this kernel has no vDSO getrandom (Linux 6.11 and later): refills take "
-		     "their entropy from getrandom(2)");
+		     "no vDSO getrandom was found in this process (Linux 6.11 has it, but not "
+		     "for 32-bit programs, nor under valgrind): refills take their entropy from "
+		     "getrandom(2)");
 }

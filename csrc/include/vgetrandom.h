@@ -39,14 +39,15 @@ extern "C" {
 
 /* Fills BUF with LEN random bytes and returns LEN. The contract is getrandom(2)'s, without its
  * short answers: either all of BUF is filled, or the result is -1, errno says why, and BUF is
- * zeroed (EINVAL leaves it alone).
+ * zeroed; it is left alone only where FLAGS or LEN are refused without a system call (below).
  *
  * FLAGS are getrandom(2)'s. 0 waits until the kernel's generator is ready, once after boot;
  * GRND_NONBLOCK fails with EAGAIN instead. GRND_RANDOM and GRND_INSECURE are passed on: the
  * kernel serves the whole request. A LEN of 0 returns 0.
  *
- * Errors: EINVAL for an unknown flag, a combination that getrandom(2) refuses, or a LEN over
- * SSIZE_MAX; otherwise whatever getrandom(2) failed with (EAGAIN, EINTR, ENOSYS, EPERM).
+ * Errors: EINVAL for a flag that is none of these, for GRND_RANDOM together with GRND_INSECURE, and
+ * for a LEN over SSIZE_MAX, without a system call; otherwise whatever getrandom(2) failed with
+ * (EAGAIN, EINTR, ENOSYS, EPERM; EINVAL for GRND_INSECURE before Linux 5.6).
  * A bad BUF is the caller's SIGSEGV, not EFAULT.
  *
  * A signal handler may draw in the middle of another draw; the kernel then serves it. A thread's

@@ -141,14 +141,14 @@ def test_machine_describes_what_moves_the_numbers(whole: dict[str, Any]) -> None
 def test_a_system_call_is_told_from_the_vdso() -> None:
     assert reach.how(os.getrandom) == "system call"
     if not _peers.vdso_available():
-        pytest.skip("this kernel has no vDSO getrandom")
+        pytest.skip("no vDSO getrandom was found in this process")
     assert reach.how(_peers.vdso_bytes) == "vDSO"
 
 
 # --- the kernel's vDSO, called directly ---
 
 
-@pytest.mark.skipif(not _peers.vdso_available(), reason="this kernel has no vDSO getrandom")
+@pytest.mark.skipif(not _peers.vdso_available(), reason="no vDSO getrandom was found in this process")
 class TestKernelVdso:
     """The extension module that only the benchmark uses."""
 

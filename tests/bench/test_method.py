@@ -181,7 +181,7 @@ def test_large_results_are_kept_pages_up_to_32_mib_and_new_ones_above() -> None:
 def test_all_peers_fill_the_same_buffer() -> None:
     # Ours and the kernel's take nothing but the buffer.
     if not _peers.vdso_available():
-        pytest.skip("this kernel has no vDSO getrandom")
+        pytest.skip("no vDSO getrandom was found in this process")
     names = ("random_bytes_into", "kernel vDSO")
     calls = [peer.bind(4096) for peer in FILLED_BUFFERS if peer.name in names]
     assert len(calls) == 2

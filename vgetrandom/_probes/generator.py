@@ -49,7 +49,7 @@ def vdso_symbol(*names: str) -> int:
 def vdso_getrandom() -> tuple[bool, str]:
     where = vdso_symbol("__vdso_getrandom", "__kernel_getrandom")
     if not where:
-        raise NotHere("this kernel's vDSO has no getrandom (it came with Linux 6.11)")
+        raise NotHere("no vDSO getrandom was found in this process (it came with Linux 6.11)")
     call = ffi.cast("ssize_t (*)(void *, size_t, unsigned int, void *, size_t)", where)
     # All ones as the state's size asks for the parameters: size, prot, flags, and room for more.
     parameters = ffi.new("uint32_t[16]")

@@ -96,7 +96,7 @@ def _need_vdso() -> None:
     from vgetrandom import _peers
 
     if not _peers.vdso_available():
-        raise AbsentError("this kernel has no vDSO getrandom")
+        raise AbsentError("no vDSO getrandom was found in this process")
 
 
 def _kernel_vdso(size: int) -> Call:
