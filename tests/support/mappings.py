@@ -57,7 +57,7 @@ def mappings() -> list[Mapping]:
     """Return every mapping of this process."""
     found = []
     start = end = 0
-    for line in Path("/proc/self/smaps").read_text().splitlines():
+    for line in Path("/proc/self/smaps").read_bytes().decode("latin-1").split("\n"):
         header = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
         if header:
             start, end = (int(bound, 16) for bound in header.groups())

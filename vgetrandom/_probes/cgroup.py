@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from vgetrandom import _proc
 from vgetrandom._probes.memory import MIB, PAGE, droppable, fill, in_child, kept, ordinary, page_out
 from vgetrandom._probes.prober import NotHere, probe
 
@@ -49,12 +50,12 @@ def _make_group() -> Group:
     own = {
         controllers: path
         for _, controllers, path in (
-            line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()
+            line.split(":", 2) for line in _proc.lines("/proc/self/cgroup")
         )
     }
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        _, mounted, kind, options, *_ = line.split()
-        top = Path(mounted)
+    for line in _proc.lines("/proc/self/mounts"):
+        _, mounted, kind, options, *_ = line.split(" ")
+        top = Path(_proc.unescape(mounted))
         if kind == "cgroup" and "memory" in options.split(","):
             mine = next((path for names, path in own.items() if "memory" in names.split(",")), "/")
             files = ("memory.limit_in_bytes", "memory.usage_in_bytes")
@@ -74,7 +75,7 @@ def _make_group() -> Group:
                 path = parent / f"vgetrandom-{os.getpid()}"
                 path.mkdir()
             except OSError as error:
-                reasons.append(f"{parent}: {error.strerror}")
+                reasons.append(f"{_proc.printable(parent)}: {error.strerror}")
                 continue
             return Group(path, *files)
     raise NotHere("no memory cgroup can be made here" + (f" ({reasons[0]})" if reasons else ""))

@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+from vgetrandom import _proc
 from vgetrandom._probes.memory import (
     PAGE,
     address,
@@ -60,7 +61,7 @@ def clone() -> tuple[bool, str]:
 def pageout() -> tuple[bool, str]:
     memory = droppable(256 * PAGE)
     fill(memory)
-    swap = len(Path("/proc/swaps").read_text().splitlines()) - 1
+    swap = len(_proc.lines("/proc/swaps")) - 1
     ok, text = dropped(memory)
     return ok, f"{text} ({swap or 'no'} swap area{'s' * (swap > 1)})"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import mmap
 import re
 import struct
-from pathlib import Path
 
+from vgetrandom import _proc
 from vgetrandom._probes.memory import PAGE, ffi, fill, libc, ordinary, strerror, wiped_in_child
 from vgetrandom._probes.prober import NotHere, probe
 from vgetrandom.droppable import MAP_DROPPABLE
@@ -23,7 +23,7 @@ def vdso_symbol(*names: str) -> int:
         Its address; 0 if there is none of these names.
     """
     base = int(libc.getauxval(AT_SYSINFO_EHDR))
-    found = re.search(rf"^{base:x}-([0-9a-f]+) ", Path("/proc/self/maps").read_text(), re.MULTILINE)
+    found = re.search(rf"^{base:x}-([0-9a-f]+) ", _proc.text("/proc/self/maps"), re.MULTILINE)
     if not base or not found:
         return 0
     image = bytes(ffi.buffer(ffi.cast("char *", base), int(found[1], 16) - base))

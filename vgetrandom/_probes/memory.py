@@ -8,12 +8,11 @@ import os
 import re
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cffi
 
-from vgetrandom import _child
+from vgetrandom import _child, _proc
 from vgetrandom._probes.prober import NotHere
 from vgetrandom.droppable import MADV_PAGEOUT, DroppableMemory
 
@@ -94,7 +93,7 @@ def smaps(memory: mmap.mmap, offset: int = 0) -> dict[str, str]:
     wanted = address(memory) + offset
     fields: dict[str, str] = {}
     inside = False
-    for line in Path("/proc/self/smaps").read_text().splitlines():
+    for line in _proc.lines("/proc/self/smaps"):
         if found := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
             inside = int(found[1], 16) <= wanted < int(found[2], 16)
         elif inside:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vgetrandom import _child
+from vgetrandom import _child, _proc
 from vgetrandom._probes.memory import (
     MIB,
     PAGE,
@@ -52,7 +52,7 @@ def inverted(seed: bytes) -> bytes:
 @contextlib.contextmanager
 def swap_file() -> Iterator[Path | None]:
     """Swap for pages to go to: the machine's (None), or a file of our own for a moment."""
-    if len(Path("/proc/swaps").read_text().splitlines()) > 1:
+    if len(_proc.lines("/proc/swaps")) > 1:
         yield None
         return
     if not thorough or os.geteuid():
@@ -113,7 +113,7 @@ def core_dump() -> tuple[bool, str]:
     droppable(PAGE)
     if copy:
         raise NotHere("not tried: the dump would hold a copy of this program's memory")
-    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    pattern = _proc.text("/proc/sys/kernel/core_pattern").strip()
     if not pattern or pattern[0] in "|/@" or "/" in pattern:
         raise NotHere(f"not tried: core_pattern {pattern!r} does not name a plain file")
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter_ns
 
-from vgetrandom import _child
+from vgetrandom import _child, _proc
 
 from .peers import NEW_BYTES, AbsentError, Call
 from .timing import Draw, Sampler
@@ -84,7 +84,7 @@ def after_fork(draw: Draw, _seconds: float) -> Sampler:
 def _droppable() -> Iterator[tuple[int, int]]:
     """The (start, length) of this process's droppable mappings."""
     mapping = r"^(\w+)-(\w+) .*(?:\n[A-Z].*)*?\nVmFlags:.* dp\b"
-    for found in re.finditer(mapping, Path("/proc/self/smaps").read_text(), re.MULTILINE):
+    for found in re.finditer(mapping, _proc.text("/proc/self/smaps"), re.MULTILINE):
         start, end = (int(address, 16) for address in found.groups())
         yield start, end - start
 

@@ -10,11 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from vgetrandom import _proc
+
 from . import reach
 
 
 def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    for line in _proc.lines("/proc/cpuinfo"):
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Model"):
             return value.strip()
@@ -31,7 +33,7 @@ def _libc() -> str:
 def _mitigations() -> dict[str, str]:
     """What the kernel says of each hardware vulnerability that touches this CPU."""
     folder = Path("/sys/devices/system/cpu/vulnerabilities")
-    told = {file.name: file.read_text().strip() for file in sorted(folder.glob("*"))}
+    told = {file.name: _proc.text(file).strip() for file in sorted(folder.glob("*"))}
     return {name: text for name, text in told.items() if text != "Not affected"}
 
 
