@@ -13,10 +13,10 @@ import pytest
 
 from vgetrandom import _peers
 from vgetrandom.bench import allocator, control, measure
-from vgetrandom.bench.groups import Case, Function, Group
+from vgetrandom.bench.groups import Case, Group
 from vgetrandom.bench.measure import QUICK, Effort, Key, Result, Run, Step, plan
 from vgetrandom.bench.order import rounds_until_balanced, turn
-from vgetrandom.bench.peers import CONTROL, FILLED_BUFFERS, NEW_BYTES, OURS, Call, Peer
+from vgetrandom.bench.peers import CONTROL, FILLED_BUFFERS, NEW_BYTES, OURS, Call, Function, Peer
 from vgetrandom.bench.timing import Draw, Sampler, in_threads, per_call
 
 MIB = 1 << 20

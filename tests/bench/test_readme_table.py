@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 
 from vgetrandom.bench import plot
-from vgetrandom.bench.groups import Function, Group
-from vgetrandom.bench.peers import CONTROL, Call, Peer
+from vgetrandom.bench.groups import Group
+from vgetrandom.bench.peers import CONTROL, Call, Function, Peer
 
 ROOT = Path(__file__).resolve().parents[2]
 

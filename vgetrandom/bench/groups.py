@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from . import first_use, timing
-from .peers import BASELINE, FILLED_BUFFERS, NEW_BYTES, OURS, Peer
+from . import drop_ins, first_use, timing
+from .peers import BASELINE, FILLED_BUFFERS, NEW_BYTES, OURS, Function, Peer
 from .timing import Draw, Sampler
 
 MIB = 1 << 20
@@ -32,19 +32,6 @@ class Case:
 
     name: str
     start: Callable[[Draw, float], Sampler | None]
-
-
-@dataclass(frozen=True)
-class Function:
-    """What its peers all do, each in a way of its own; they are measured in turn.
-
-    Attributes:
-        label: How a user would call it; empty where the group's title says it.
-        peers: Who does it, in the order of the table.
-    """
-
-    label: str
-    peers: tuple[Peer, ...]
 
 
 NO_SIZE = (0,)
@@ -146,5 +133,35 @@ GROUPS: tuple[Group, ...] = (
         cases=(Case("", timing.distribution), Case("refill", timing.at_refill)),
         sizes=(16,),
         quick_sizes=(16,),
+    ),
+    Group(
+        "random",
+        "SystemRandom beside the standard library's, and its insecure generator: time per call",
+        drop_ins.RANDOM_FUNCTIONS,
+        baseline=drop_ins.RANDOM,
+    ),
+    Group(
+        "secrets",
+        "tokens beside the standard library's: time per call",
+        drop_ins.SECRETS_FUNCTIONS,
+        baseline=drop_ins.SECRETS,
+    ),
+    Group(
+        "uuid",
+        "UUIDs beside others that give uuid.UUID objects, and their text: time per call",
+        drop_ins.UUID_FUNCTIONS,
+        baseline=drop_ins.UUID,
+    ),
+    Group(
+        "numpy",
+        "numbers and arrays beside NumPy's insecure generators: time per call",
+        drop_ins.NUMPY_FUNCTIONS,
+        baseline=drop_ins.NUMPY,
+    ),
+    Group(
+        "opentelemetry",
+        "trace ids beside the SDK's, which are insecure: time per call",
+        drop_ins.OPENTELEMETRY_FUNCTIONS,
+        baseline=drop_ins.OPENTELEMETRY,
     ),
 )

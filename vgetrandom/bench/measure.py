@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from vgetrandom import _child
 
 from . import allocator
-from .groups import GROUPS, Function, Group
+from .groups import GROUPS, Group
 from .order import turn
-from .peers import AbsentError
+from .peers import AbsentError, Function
 from .timing import Draw, Sampler
 
 
@@ -248,7 +248,8 @@ def _rows(step: Step, effort: Effort, run: Run) -> Iterator[tuple[str, Sampler]]
         try:
             call = peer.bind(size)
         except (ImportError, AbsentError) as reason:
-            run.absent[peer.name] = str(reason)
+            # Without the path in brackets, which is nobody's business.
+            run.absent[peer.name] = str(reason).partition(" (")[0]
             continue
         for case in group.cases:
             try:

@@ -39,6 +39,19 @@ class Peer:
     refills: Callable[[], Callable[[], int]] | None = None
 
 
+@dataclass(frozen=True)
+class Function:
+    """What its peers all do, each in a way of its own; they are measured in turn.
+
+    Attributes:
+        label: How a user would call it; empty where the group's title says it.
+        peers: Who does it, in the order of the table.
+    """
+
+    label: str
+    peers: tuple[Peer, ...]
+
+
 BASELINE = "os.urandom"
 """The peer that the ratios of a group are against, unless it names another."""
 
