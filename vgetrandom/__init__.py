@@ -25,43 +25,67 @@ else:  # PyPy, where cffi is the fast way
 
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost 5 ms
 if TYPE_CHECKING:
+    from vgetrandom import droppable, patch, secrets
+    from vgetrandom import opentelemetry as opentelemetry  # needs its SDK: not for import *
+    from vgetrandom._reader import reader
     from vgetrandom._results import Info, Reseeds, Stats
     from vgetrandom._typing import Buffer as Buffer  # not public: the annotations' own
+    from vgetrandom.random import SystemRandom
+    from vgetrandom.uuid import uuid4, uuid4_str, uuid7, uuid7_str
 
 __all__ = [
     "Info",
     "Reseeds",
     "Stats",
+    "SystemRandom",
+    "droppable",
     "get_include",
     "get_library",
     "info",
+    "patch",
     "random_bytes",
     "random_bytes_into",
+    "reader",
     "reseed",
+    "secrets",
     "stats",
+    "uuid4",
+    "uuid4_str",
+    "uuid7",
+    "uuid7_str",
 ]
 
-# Loaded by the first look at it: name -> the module that has it.
+# Loaded by the first look at it: name -> the module that has it. What they need (random,
+# uuid, secrets) costs more to import than the rest of this package.
 _ELSEWHERE = {
     "Buffer": "vgetrandom._typing",
     "Info": "vgetrandom._results",
     "Reseeds": "vgetrandom._results",
     "Stats": "vgetrandom._results",
+    "SystemRandom": "vgetrandom.random",
+    "reader": "vgetrandom._reader",
+    "uuid4": "vgetrandom.uuid",
+    "uuid4_str": "vgetrandom.uuid",
+    "uuid7": "vgetrandom.uuid",
+    "uuid7_str": "vgetrandom.uuid",
 }
+_MODULES = ("droppable", "opentelemetry", "patch", "secrets")
 
 
 def __getattr__(name: str) -> object:
-    if name not in _ELSEWHERE:
+    if name not in _ELSEWHERE and name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     value: object = getattr(import_module(_ELSEWHERE[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ELSEWHERE})
+    return sorted({*globals(), *__all__})
 
 
 # What follows is not hot and goes through cffi, which is imported by the first call.

@@ -149,7 +149,9 @@ def test_a_system_call_is_told_from_the_vdso() -> None:
 # --- the kernel's vDSO, called directly ---
 
 
-@pytest.mark.skipif(not _peers.vdso_available(), reason="no vDSO getrandom was found in this process")
+@pytest.mark.skipif(
+    not _peers.vdso_available(), reason="no vDSO getrandom was found in this process"
+)
 class TestKernelVdso:
     """The extension module that only the benchmark uses."""
 

@@ -56,7 +56,8 @@ def syscalls_of_refills(library: libraries.Library, refills: int) -> int:
 
 
 @pytest.mark.skipif(
-    INFO.kernel_entropy != "vdso", reason="no vDSO getrandom was found in this process, or it is not wanted"
+    INFO.kernel_entropy != "vdso",
+    reason="no vDSO getrandom was found in this process, or it is not wanted",
 )
 def test_vdso_is_taken_where_there_is_one() -> None:
     library = libraries.fresh("hooked")

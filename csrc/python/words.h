@@ -1,0 +1,107 @@
+/* Random words for the drop-ins, straight from the thread's batch. */
+#ifndef VGETRANDOM_PYTHON_WORDS_H
+#define VGETRANDOM_PYTHON_WORDS_H
+
+#include <Python.h>
+
+#include <vgetrandom.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* All of TO, as draw() below; for when the first try did not give it. */
+int draw_again(void *to, size_t size);
+
+/* SIZE bytes, at most a few hundred; -1 with an exception set where the kernel gives none. */
+static inline int draw(void *to, size_t size)
+{
+	if (__builtin_expect(vgetrandom(to, size, 0) == (ssize_t)size, 1))
+		return 0;
+	return draw_again(to, size);
+}
+
+/* memset() that is not elided although the data dies. */
+static inline void wipe(void *data, size_t size)
+{
+	memset(data, 0, size);
+	__asm__ __volatile__("" ::"r"(data) : "memory");
+}
+
+/* Unbiased integers below a bound, by Lemire's method (Fast Random Integer Generation in an
+ * Interval, ACM TOMACS 29:1, 2019): the high half of a product with a random word. The low half
+ * tells the few words apart that would favour some results; those are drawn anew. 32-bit words
+ * where they are enough, since they use half as much of the batch. */
+
+static inline int below_32(uint32_t bound, uint64_t *result)
+{
+	uint64_t product;
+	uint32_t word, threshold = 0;
+	bool computed = false;
+
+	for (;;) {
+		if (draw(&word, sizeof(word)))
+			return -1;
+		product = (uint64_t)word * bound;
+		if ((uint32_t)product >= bound)
+			break;
+		/* Rare: the division is only done where it may matter. */
+		if (!computed) {
+			threshold = -bound % bound;
+			computed = true;
+		}
+		if ((uint32_t)product >= threshold)
+			break;
+	}
+	*result = product >> 32;
+	return 0;
+}
+
+#if defined(__SIZEOF_INT128__)
+static inline int below_64(uint64_t bound, uint64_t *result)
+{
+	unsigned __int128 product;
+	uint64_t word;
+
+	do {
+		if (draw(&word, sizeof(word)))
+			return -1;
+		product = (unsigned __int128)word * bound;
+	} while ((uint64_t)product < bound && (uint64_t)product < -bound % bound);
+	*result = (uint64_t)(product >> 64);
+	return 0;
+}
+#else
+/* Without a wide product: words cut to the bound's length until one is below it. */
+static inline int below_64(uint64_t bound, uint64_t *result)
+{
+	uint64_t word, mask = UINT64_MAX >> __builtin_clzll(bound);
+
+	do {
+		if (draw(&word, sizeof(word)))
+			return -1;
+		word &= mask;
+	} while (word >= bound);
+	*result = word;
+	return 0;
+}
+#endif
+
+/* 0 <= *RESULT < BOUND, and BOUND > 0. */
+static inline int below(uint64_t bound, uint64_t *result)
+{
+	return bound <= UINT32_MAX ? below_32((uint32_t)bound, result) : below_64(bound, result);
+}
+
+/* 0.0 <= *RESULT < 1.0, a multiple of 2**-53, as random.random() has it. */
+static inline int unit_double(double *result)
+{
+	uint64_t word;
+
+	if (draw(&word, sizeof(word)))
+		return -1;
+	*result = (double)(word >> 11) * 0x1p-53;
+	return 0;
+}
+
+#endif

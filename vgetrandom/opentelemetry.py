@@ -1,0 +1,44 @@
+"""Trace and span ids for OpenTelemetry that no forked worker repeats.
+
+The SDK's own generator is the Mersenne Twister of `random`: workers that a server forks from one
+process go on with the same ids where nothing seeds it anew. Set
+``OTEL_PYTHON_ID_GENERATOR=vgetrandom``, or hand an `IdGenerator` to the ``TracerProvider``.
+
+Needs ``opentelemetry-sdk``: ``pip install vgetrandom[opentelemetry]``.
+"""
+
+from __future__ import annotations
+
+from opentelemetry.sdk.trace import id_generator
+
+from vgetrandom.random import SystemRandom
+
+__all__ = ["IdGenerator"]
+
+_getrandbits = SystemRandom().getrandbits
+
+
+class IdGenerator(id_generator.IdGenerator):
+    """Ids from vgetrandom's generator.
+
+    See the specification of the OpenTelemetry SDK, "Id Generators", and W3C Trace Context,
+    "trace-id" and "random trace id flag".
+    """
+
+    def generate_span_id(self) -> int:
+        """Return 64 random bits, not all zero."""
+        while True:
+            span_id = _getrandbits(64)
+            if span_id:
+                return span_id
+
+    def generate_trace_id(self) -> int:
+        """Return 128 random bits, not all zero."""
+        while True:
+            trace_id = _getrandbits(128)
+            if trace_id:
+                return trace_id
+
+    def is_trace_id_random(self) -> bool:
+        """Tell that every bit of a trace id is random."""
+        return True

@@ -1,0 +1,58 @@
+"""`SystemRandom`: the methods of the standard library's, from vgetrandom's generator."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+
+__all__ = ["SystemRandom"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING or sys.implementation.name == "cpython":
+    from vgetrandom import _dropins
+    from vgetrandom._dropins import RandomMethods
+else:  # PyPy compiles the standard library's methods, on top of these
+    from vgetrandom import _tokens
+
+    class RandomMethods:
+        """What `random.SystemRandom` builds everything from."""
+
+        random = _tokens.random
+        getrandbits = _tokens.getrandbits
+        randbytes = _tokens.randbytes
+
+
+class SystemRandom(RandomMethods, random.SystemRandom):
+    """Random numbers for every use that a cryptographic generator is good enough for.
+
+    A `random.SystemRandom` whose bits come from vgetrandom instead of one system call each. It
+    cannot be seeded and has no state to get, set or pickle. Integers are unbiased at any size,
+    floats are multiples of 2**-53. A subclass that overrides ``random()``, ``getrandbits()`` or
+    ``_randbelow()`` is obeyed by all other methods, as in the standard library.
+
+    Arguments and errors are those of the interpreter's own `random.SystemRandom`.
+
+    See https://docs.python.org/3/library/random.html#random.SystemRandom
+    """
+
+    def gauss(self, mu: float = 0.0, sigma: float = 1.0) -> float:
+        """Return a number of the normal distribution.
+
+        The standard library makes two at a time and keeps the second, which a forked child would
+        then return too. None is kept here.
+
+        Args:
+            mu (float): The mean.
+            sigma (float): The standard deviation.
+
+        Returns:
+            float: A random number, by the method of Box and Muller (Annals of Mathematical
+            Statistics 29:2, 1958).
+        """
+        radius = math.sqrt(-2.0 * math.log(1.0 - self.random()))
+        return mu + math.cos(math.tau * self.random()) * radius * sigma
+
+
+if sys.implementation.name == "cpython":
+    _dropins.use_random(SystemRandom, random.SystemRandom)

@@ -1,0 +1,104 @@
+"""Random UUIDs (RFC 9562): `uuid4`, `uuid7`, and their text without the object.
+
+The objects are `uuid.UUID` objects like any other. The class's constructor costs ten times as much
+as the random bytes: they are made past it where a trial at import shows that nothing tells such
+an object from a constructed one, and by the constructor elsewhere.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import time
+from uuid import UUID, SafeUUID
+
+__all__ = ["uuid4", "uuid4_str", "uuid7", "uuid7_str"]
+
+TYPE_CHECKING = False
+_SAMPLE = bytes.fromhex("0190b0a5f3c87abc8def0123456789ab")
+
+
+def _is_like_a_constructed_one() -> bool:
+    """Try the short way of making one."""
+    try:
+        _dropins.use_uuid(UUID, SafeUUID.unknown)
+        short, constructed = _dropins.uuid_of(_SAMPLE), UUID(bytes=_SAMPLE)
+        return (
+            type(short) is type(constructed)
+            and short == constructed
+            and hash(short) == hash(constructed)
+            and repr(short) == repr(constructed)
+            and short.is_safe is constructed.is_safe
+            and pickle.dumps(short) == pickle.dumps(constructed)
+            and set(getattr(UUID, "__slots__", ())) <= {"int", "is_safe", "__weakref__"}
+        )
+    except (AttributeError, TypeError, RuntimeError):
+        return False
+
+
+if TYPE_CHECKING or sys.implementation.name == "cpython":
+    from vgetrandom import _dropins
+    from vgetrandom._dropins import uuid4_bytes, uuid4_str, uuid7_bytes, uuid7_str
+
+    _short_way = _is_like_a_constructed_one()
+else:
+    from vgetrandom import random_bytes
+
+    _short_way = False
+    # Ticks that were given out. Adding one is a single step of the interpreter, which no thread
+    # can share and no fork leave half done, as it could a lock.
+    _ticks: dict[int, None] = {}
+    _UNTAKEN = object()
+    _last = 0
+
+    def _next_tick() -> int:
+        global _last  # noqa: PLW0603
+        now = time.time_ns()
+        tick = now // 10**6 << 12 | (now % 10**6 << 12) // 10**6
+        while True:
+            tick = max(tick, _last + 1)
+            mine = [tick]
+            if _ticks.setdefault(tick, mine) is mine:  # type: ignore[arg-type]
+                break
+            _last = max(_last, tick)
+        _last = max(_last, tick)
+        _ticks.pop(tick - 4096, None)
+        return tick
+
+    def uuid4_bytes() -> bytes:
+        """Return the bytes of a random UUID of version 4."""
+        number = int.from_bytes(random_bytes(16), "big")
+        number = number & ~(0xF << 76 | 3 << 62) | 4 << 76 | 2 << 62
+        return number.to_bytes(16, "big")
+
+    def uuid7_bytes() -> bytes:
+        """Return the bytes of a UUID of version 7."""
+        tick = _next_tick()
+        tail = int.from_bytes(random_bytes(8), "big") >> 2 | 2 << 62
+        head = tick >> 12 << 16 | 7 << 12 | tick & 0xFFF
+        return (head << 64 | tail).to_bytes(16, "big")
+
+    def _text(data: bytes) -> str:
+        text = data.hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def uuid4_str() -> str:
+        """Return ``str(uuid4())``, without the object."""
+        return _text(uuid4_bytes())
+
+    def uuid7_str() -> str:
+        """Return ``str(uuid7())``, without the object."""
+        return _text(uuid7_bytes())
+
+
+if TYPE_CHECKING or _short_way:
+    from vgetrandom._dropins import uuid4, uuid7
+else:
+
+    def uuid4() -> UUID:
+        """Return a random UUID (RFC 9562, version 4)."""
+        return UUID(bytes=uuid4_bytes())
+
+    def uuid7() -> UUID:
+        """Return a UUID that begins with the time (RFC 9562, version 7)."""
+        return UUID(bytes=uuid7_bytes())
