@@ -69,6 +69,11 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 		additional_notes(&notes);
 	}
 	clones_notes(&notes);
+#ifdef VGETRANDOM_KEEPS_SECRETS_ON_STACK
+	note(&notes,
+	     "this library was built with VGETRANDOM_KEEPS_SECRETS_ON_STACK, for sanitizers "
+	     "or coverage: keys and state stay on the stack and in registers");
+#endif
 }
 
 void vgetrandom_get_stats(struct vgetrandom_stats *stats)

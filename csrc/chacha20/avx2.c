@@ -25,13 +25,13 @@ void chacha20_avx2(uint8_t *out, size_t groups, const uint8_t key[CHACHA20_KEY_B
 {
 	uintptr_t frame_end = compute(out, groups, key, counter, nonce);
 
-	burn_stack(frame_end);
-	clear_registers();
 	/* The upper halves as well. */
 	__asm__ __volatile__("vzeroall" ::
 				     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
 				       "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
 				       "xmm14", "xmm15");
+	clear_registers();
+	burn_stack(frame_end);
 }
 
 #endif

@@ -210,8 +210,9 @@ AVX512 void chacha20_avx512(uint8_t *out, size_t groups, const uint8_t key[CHACH
 		counter += n * CHACHA20_GROUP_BLOCKS;
 		groups -= n;
 	}
-	wipe(&words, sizeof(words));
+	/* First: memset() may be bound by the dynamic linker, which saves the registers. */
 	clear_vectors();
+	wipe(&words, sizeof(words));
 }
 
 #endif

@@ -39,7 +39,10 @@ __attribute__((noinline)) static void burn_stack(uintptr_t end)
 	wipe(frame, sizeof(frame));
 }
 
-/* Not every compiler has ERASES_REGISTERS, and on aarch64 it leaves out v8 to v15, whose upper
+/* To be called before burn_stack(): that calls memset(), and where the dynamic linker binds lazily,
+ * it saves all registers on the stack while it looks for it.
+ *
+ * Not every compiler has ERASES_REGISTERS, and on aarch64 it leaves out v8 to v15, whose upper
  * halves a function need not preserve but may have used. */
 static inline void clear_registers(void)
 {

@@ -70,6 +70,6 @@ void chacha20_portable(uint8_t *out, size_t groups, const uint8_t key[CHACHA20_K
 {
 	uintptr_t frame_end = compute(out, groups, key, counter, nonce);
 
-	burn_stack(frame_end);
 	clear_registers();
+	burn_stack(frame_end);
 }

@@ -18,8 +18,8 @@ void chacha20_sse2(uint8_t *out, size_t groups, const uint8_t key[CHACHA20_KEY_B
 {
 	uintptr_t frame_end = compute(out, groups, key, counter, nonce);
 
-	burn_stack(frame_end);
 	clear_registers();
+	burn_stack(frame_end);
 }
 
 #endif

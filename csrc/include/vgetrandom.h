@@ -29,8 +29,19 @@ extern "C" {
 
 #define VGETRANDOM_VERSION "0.1.0"
 
+/* Bound when the program starts: bound at the first call, as the procedure linkage table has it,
+ * the dynamic linker takes 2.5 KiB of stack in the middle of that, to save vector registers. */
+#if defined(__has_attribute)
+#if __has_attribute(noplt)
+#define VGETRANDOM_BOUND_EARLY __attribute__((noplt))
+#endif
+#endif
+#ifndef VGETRANDOM_BOUND_EARLY
+#define VGETRANDOM_BOUND_EARLY
+#endif
+
 #ifndef VGETRANDOM_API
-#define VGETRANDOM_API
+#define VGETRANDOM_API VGETRANDOM_BOUND_EARLY
 #endif
 
 /// ------------------------------------------------------------------------------------------
@@ -49,6 +60,11 @@ extern "C" {
  * for a LEN over SSIZE_MAX, without a system call; otherwise whatever getrandom(2) failed with
  * (EAGAIN, EINTR, ENOSYS, EPERM; EINVAL for GRND_INSECURE before Linux 5.6).
  * A bad BUF is the caller's SIGSEGV, not EFAULT.
+ *
+ * A draw takes at most 1.5 KiB of the caller's stack, be it a thread's first or on whatever
+ * instruction set; so a handler may draw on a small alternate stack (sigaltstack(2)). Where the
+ * compiler does not know the attribute noplt (clang), link with `-z now`, or the dynamic linker
+ * takes 2.5 KiB more in the program's first draw.
  *
  * A signal handler may draw in the middle of another draw; the kernel then serves it. A thread's
  * first draw registers a thread-exit hook (pthread_setspecific(3)), which glibc lets allocate in

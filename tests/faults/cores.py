@@ -68,9 +68,11 @@ def _workspace() -> Path:
 
 
 @functools.cache
-def _commands() -> tuple[tuple[Path, tuple[str, ...]], ...]:
+def _commands(
+    build_type: str = "Release", secrets: str = "OFF"
+) -> tuple[tuple[Path, tuple[str, ...]], ...]:
     """Return the source files of the shipped library, each with its compile command."""
-    directory = _workspace() / "shipped"
+    directory = _workspace() / f"shipped-{build_type}-{secrets}"
     run(
         [
             tools.find("cmake") or "cmake",
@@ -79,6 +81,8 @@ def _commands() -> tuple[tuple[Path, tuple[str, ...]], ...]:
             "-B",
             str(directory),
             "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+            f"-DCMAKE_BUILD_TYPE={build_type}",
+            f"-DVGETRANDOM_KEEPS_SECRETS_ON_STACK={secrets}",
         ]
     )
     entries = json.loads((directory / "compile_commands.json").read_text())
@@ -140,17 +144,23 @@ class Build:
         scripted (bool): Whether the kernel is the scripted one.
         options (tuple[str, ...]): More options for the compiler.
         compiler (str): A compiler other than the shipped library's.
+        build_type (str): CMake's name for how optimised it is.
+        binding (str): What the linker is told of when functions are bound.
     """
 
     scripted: bool = True
     options: tuple[str, ...] = ()
     compiler: str = ""
+    build_type: str = "Release"
+    binding: str = "now"
 
 
 def _objects(directory: Path, how: Build) -> list[Path]:
     headers = b"".join(path.read_bytes() for path in sorted(directory.glob("**/*.h")))
     jobs: list[tuple[tuple[str, ...], Path]] = []
-    for source, shipped in _commands():
+    # What sanitizers keep on the stack is theirs.
+    secrets = "ON" if any("-fsanitize" in option for option in how.options) else "OFF"
+    for source, shipped in _commands(how.build_type, secrets):
         command = (how.compiler or shipped[0], *shipped[1:], *how.options)
         if not (how.scripted and source.name in KERNEL):
             jobs.append((command, directory / source.relative_to(ROOT)))
@@ -161,25 +171,28 @@ def _objects(directory: Path, how: Build) -> list[Path]:
         return list(pool.map(lambda job: _compile(job[0], job[1], headers), jobs))
 
 
-def build(defect: Defect | None = None, *, scripted: bool = True) -> Path:
+def build(defect: Defect | None = None, *, scripted: bool = True, how: Build | None = None) -> Path:
     """Build the core as a shared library.
 
     Args:
         defect (Defect | None): The mistake to make in it.
         scripted (bool): Whether the kernel is the scripted one.
+        how (Build | None): How to compile it, if not as shipped.
 
     Returns:
         Path: The library.
     """
-    name = (defect.name if defect else "as shipped") + ("" if scripted else " real kernel")
-    directory = _workspace() / "variants" / name.replace(" ", "-")
+    how = how or Build(scripted)
+    name = f"{defect.name if defect else 'as shipped'} {how}"
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    directory = _workspace() / "variants" / digest[:24]
     _copy(directory)
     if defect:
         _seed(directory, defect)
-    objects = _objects(directory, Build(scripted))
+    objects = _objects(directory, how)
     library = directory / "libvgetrandom.so"
     run(
-        ["cc", "-shared", "-pthread", "-Wl,-z,relro,-z,now", "-o", str(library)]
+        ["cc", "-shared", "-pthread", f"-Wl,-z,relro,-z,{how.binding}", "-o", str(library)]
         + [str(made) for made in objects]
     )
     return library

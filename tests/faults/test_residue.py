@@ -45,6 +45,16 @@ def every_kind() -> dict[str, Kind]:
         pytest.skip(str(reason))
 
 
+# What the shipped library is not built with, but somebody's may be.
+UNUSUAL = {
+    "gcc, Debug": cores.Build(scripted=False, build_type="Debug"),
+    "gcc, bound lazily": cores.Build(scripted=False, options=("-fplt",), binding="lazy"),
+    "clang, Debug, nothing inlined": cores.Build(
+        scripted=False, options=("-fno-inline",), compiler="clang", build_type="Debug"
+    ),
+}
+
+
 def drawn(
     name: str, chacha20: str = "", library: Path | None = None, directory: Path | None = None
 ) -> residue.Stopped:
@@ -80,6 +90,24 @@ def test_other_draws_leave_nothing_either(name: str) -> None:
         assert {"the key at work", "the next key"} <= {
             secret.name for secret in process.remains.secrets
         }
+        assert process.remains.found() == []
+
+
+@pytest.mark.parametrize("how", UNUSUAL.values(), ids=UNUSUAL)
+@pytest.mark.parametrize(
+    ("name", "chacha20"),
+    [
+        ("first use", ""),
+        ("small, from the batch", ""),
+        ("refilling", "portable"),
+        ("bulk, one chunk", ""),
+    ],
+)
+def test_unusual_builds_leave_nothing_either(name: str, chacha20: str, how: cores.Build) -> None:
+    every_kind()
+    if how.compiler:
+        tools.skip_without(how.compiler)
+    with drawn(name, chacha20, cores.build(how=how)) as process:
         assert process.remains.found() == []
 
 

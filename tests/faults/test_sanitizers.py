@@ -60,7 +60,7 @@ def built(sources: tuple[str, ...], how: Build, defect: Defect | None = None) ->
     source = f"int {entry}" if sources == fuzzing.SOURCES else "int main(void) { return 0; }"
     done = subprocess.run(probe, input=source, capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"{compiler} cannot build with {how.options[1]}")
+        pytest.skip(f"{compiler} cannot build with {how.options}")
     return cores.linked_program(sources, how, defect)
 
 
@@ -77,6 +77,13 @@ def test_c_programs(options: tuple[str, ...], arguments: tuple[str, ...]) -> Non
     how = Build(scripted=False, options=options)
     done = run(built((f"c/{name}.c", "c/hooks.c"), how), *rest)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_such_a_library_says_what_it_keeps() -> None:
+    done = run(built(("c/report.c",), Build(scripted=False, options=ADDRESS)))
+    assert "VGETRANDOM_KEEPS_SECRETS_ON_STACK" in done.stdout
+    done = run(built(("c/report.c",), Build(scripted=False)))
+    assert "VGETRANDOM_KEEPS_SECRETS_ON_STACK" not in done.stdout
 
 
 @pytest.mark.parametrize("options", [ADDRESS, THREAD], ids=["address,undefined", "thread"])
