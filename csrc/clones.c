@@ -118,13 +118,15 @@ void clones_notes(struct notes *notes)
 			    "every clone, unless reseed() is called after the restore");
 	if (strcmp(name, "vmclock") == 0)
 		note(notes, "vmclock tells of a clone of this machine, but not the kernel's "
-			    "generator: keys are the same in every clone until it reseeds by "
-			    "itself; give reseed() bytes of each instance's own after a restore");
+			    "generator: until it reseeds by itself, keys are the same in every "
+			    "clone, and only the clock parts what is made of them; give reseed() "
+			    "bytes of each instance's own after a restore");
 	if (strcmp(name, "none") == 0)
-		note(notes, "nothing here would tell of a clone of this machine (neither VMGENID "
-			    "nor vmclock): keys are the same in every clone until the kernel "
-			    "reseeds by itself; give reseed() bytes of each instance's own after "
-			    "a restore");
+		note(notes,
+		     "nothing here would tell of a clone of this machine (neither VMGENID "
+		     "nor vmclock): until the kernel reseeds by itself, keys are the same in "
+		     "every clone, and only the clock parts what is made of them; give "
+		     "reseed() bytes of each instance's own after a restore");
 	if (strcmp(name, "unknown") == 0)
 		note(notes, "whether anything would tell of a clone of this machine cannot be "
 			    "seen (in /sys/bus): give reseed() bytes of each instance's own after "

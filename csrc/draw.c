@@ -12,6 +12,7 @@
 
 #include "additional.h"
 #include "chacha20/chacha20.h"
+#include "clock.h"
 #include "counters.h"
 #include "draw.h"
 #include "kernel.h"
@@ -201,10 +202,15 @@ static bool reseed(struct state *state, unsigned int flags)
 	return true;
 }
 
-/* One run of keystream under the key at work, which is erased. */
+/* One run of keystream under the key at work, which is erased.
+ *
+ * In a clone of the machine all of it may happen again, with the same key, where the kernel's
+ * generator was cloned too. So the clock is the nonce, and is read last: two clones part at the
+ * first run that begins after they were resumed and finds their clocks apart. In one machine a key
+ * has one run and one nonce: what is done again has a new key. */
 static void compute(struct state *state, uint8_t *out, size_t bytes)
 {
-	const uint64_t nonce = 0;
+	const uint64_t nonce = clock_read(self.slot->coarse);
 
 	chacha20_in_use()->keystream(out, bytes / CHACHA20_GROUP_BYTES, state->fresh, 0, nonce);
 	wipe(state->fresh, sizeof(state->fresh));

@@ -4,6 +4,7 @@
 
 #include "additional.h"
 #include "chacha20/chacha20.h"
+#include "clock.h"
 #include "clones.h"
 #include "counters.h"
 #include "kernel.h"
@@ -66,6 +67,7 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 	if (stateful) {
 		kernel_notes(&notes);
 		watch_notes(&notes);
+		clock_notes(&notes);
 		additional_notes(&notes);
 	}
 	clones_notes(&notes);

@@ -2,6 +2,7 @@
 #include "states.h"
 
 #include "chacha20/chacha20.h"
+#include "clock.h"
 #include "counters.h"
 #include "memory.h"
 #include "process.h"
@@ -194,6 +195,9 @@ static enum lack claim(struct slot **claimed)
 		give_back(slot);
 		return LACKS_EXIT_HOOK;
 	}
+	/* Asked once: a thread that forbids itself the counter later gets SIGSEGV, as it does from
+	 * libc's clock_gettime(). Threads and children inherit it. */
+	slot->coarse = clock_counter_is_forbidden();
 	*claimed = slot;
 	return LACKS_NOTHING;
 }

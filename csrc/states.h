@@ -16,6 +16,7 @@ struct slot {
 	_Alignas(128) _Atomic uint64_t owner; /* 0: free; otherwise the epoch it was claimed in */
 	struct state *state;
 	bool keyed;       /* has had a key since it was claimed */
+	bool coarse;      /* its thread may not read the CPU's counter (clock.h) */
 	uint8_t counters; /* which counters are its own (counters.h) */
 };
 

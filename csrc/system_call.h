@@ -69,6 +69,12 @@ static inline int system_ioctl(int fd, unsigned long request, void *argument)
 	return (int)syscall(SYS_ioctl, (long)fd, request, argument);
 }
 
+/* For what has one argument. */
+static inline int system_prctl(int option, void *argument)
+{
+	return (int)syscall(SYS_prctl, (long)option, argument, 0L, 0L, 0L);
+}
+
 static inline void system_close(int fd)
 {
 	syscall(SYS_close, (long)fd);

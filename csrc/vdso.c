@@ -89,10 +89,14 @@ static uintptr_t find_function(uintptr_t base, const char *name)
 	return 0;
 }
 
+uintptr_t vdso_function(const char *name)
+{
+	return find_function(getauxval(AT_SYSINFO_EHDR), name);
+}
+
 vdso_getrandom_fn *vdso_getrandom(struct vdso_params *params)
 {
-	uintptr_t address = find_function(getauxval(AT_SYSINFO_EHDR), VDSO_GETRANDOM);
-	vdso_getrandom_fn *getrandom = (vdso_getrandom_fn *)address;
+	vdso_getrandom_fn *getrandom = (vdso_getrandom_fn *)vdso_function(VDSO_GETRANDOM);
 
 	*params = (struct vdso_params){ 0 };
 	if (!getrandom || getrandom(NULL, 0, 0, params, ~0UL) != 0)

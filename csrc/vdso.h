@@ -17,6 +17,9 @@ struct vdso_params {
 	uint32_t reserved[13];
 };
 
+/* The address of a function of the vDSO's, or 0. */
+uintptr_t vdso_function(const char *name);
+
 /* The function, with *PARAMS filled in by its own query; NULL where this kernel has none. */
 vdso_getrandom_fn *vdso_getrandom(struct vdso_params *params);
 

@@ -2,6 +2,7 @@
 
 #include "../../csrc/additional.h"
 #include "../../csrc/chacha20/chacha20.h"
+#include "../../csrc/clock.h"
 #include "../../csrc/clones.h"
 #include "../../csrc/draw.h"
 #include "../../csrc/hchacha20.h"
@@ -150,6 +151,11 @@ bool hook_watch_vmclock(const char *path)
 int hook_clones_find_vmgenid(const char *buses)
 {
 	return (int)clones_find_vmgenid(buses);
+}
+
+uint64_t hook_clock_read(bool coarse)
+{
+	return clock_read(coarse);
 }
 
 void hook_hchacha20(uint8_t *out, const uint8_t *key, const uint8_t *input)

@@ -43,6 +43,9 @@ bool hook_watch_vmclock(const char *path);
 /* What would tell of a clone, by the buses at a path: an enum vmgenid. */
 int hook_clones_find_vmgenid(const char *buses);
 
+/* The clock's next reading. */
+uint64_t hook_clock_read(bool coarse);
+
 /* HChaCha20, and the pool of the bytes that reseed() was given: 32 bytes. */
 void hook_hchacha20(uint8_t *out, const uint8_t *key, const uint8_t *input);
 const void *hook_additional_pool(void);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "scripted_kernel.h"
 
+#include "../../csrc/clock.h"
 #include "../../csrc/kernel.h"
 #include "../../csrc/vvar.h"
 
@@ -64,6 +65,30 @@ void script_bytes(uint64_t seed, uint64_t n, uint8_t *buf, uint64_t len)
 {
 	for (uint64_t i = 0; i < len; i++)
 		buf[i] = script_byte(seed, n, i);
+}
+
+uint64_t script_clock(uint64_t clock, uint64_t calls)
+{
+	return clock == SCRIPT_NO_CLOCK ? 0 : splitmix64(splitmix64(~clock) ^ calls);
+}
+
+uint64_t clock_read(bool coarse)
+{
+	the_script->clock_readings++;
+	if (coarse)
+		the_script->coarse_readings++;
+	return script_clock(the_script->clock, the_script->calls);
+}
+
+bool clock_counter_is_forbidden(void)
+{
+	return the_script->counter_forbidden;
+}
+
+void clock_notes(struct notes *notes)
+{
+	if (the_script->clock == SCRIPT_NO_CLOCK)
+		note(notes, "no clock can be read here");
 }
 
 static void finish(uint64_t n, struct script_entry entry, void *buf)

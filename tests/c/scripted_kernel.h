@@ -1,5 +1,6 @@
 /* A kernel whose entropy is known beforehand and logged: for the test library only, which links
- * it in place of csrc/kernel.c and csrc/vvar.c. The shipped library has no such switch.
+ * it in place of csrc/clock.c, csrc/kernel.c and csrc/vvar.c. The shipped library has no such
+ * switch.
  *
  * All of it lies in memory that forked children share, so that one log has what parent and
  * children were given, in order, and no two of them are given the same.
@@ -15,6 +16,7 @@
 
 #define SCRIPT_LOG_ENTRIES 4096
 #define SCRIPT_PAGE_WORDS 512
+#define SCRIPT_NO_CLOCK 999
 
 enum script_source { SCRIPT_GETRANDOM = 1, SCRIPT_VDSO = 2 };
 
@@ -40,6 +42,9 @@ struct script {
 	_Atomic uint64_t vdso_answer;     /* 0: all of it; otherwise an errno that it fails with */
 	_Atomic uint64_t vvar_pages; /* how many of the pages below are shown; 1 at the start */
 	_Atomic uint64_t generation; /* what the scripted vDSO writes into its opaque state */
+	_Atomic uint64_t clock;      /* which clock it is; SCRIPT_NO_CLOCK for none */
+	_Atomic uint64_t clock_readings, coarse_readings; /* how many there were */
+	_Atomic uint64_t counter_forbidden; /* what clock_counter_is_forbidden() says */
 	/* Called, if it is set, before call N returns, with its answer in BUF already. */
 	void (*on_call)(uint64_t n, void *buf, uint64_t len);
 	struct script_entry log[SCRIPT_LOG_ENTRIES];
@@ -56,5 +61,9 @@ void script_reseed_kernel(uint64_t generation);
 /* Byte I of answer N, for whoever computes what should come out; and LEN of them. */
 uint8_t script_byte(uint64_t seed, uint64_t n, uint64_t i);
 void script_bytes(uint64_t seed, uint64_t n, uint8_t *buf, uint64_t len);
+
+/* What that clock reads when there were so many calls of both kinds: whoever knows the log knows
+ * the readings, too. */
+uint64_t script_clock(uint64_t clock, uint64_t calls);
 
 #endif

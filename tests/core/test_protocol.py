@@ -37,9 +37,11 @@ pytestmark = pytest.mark.new_thread
 
 def check(kernel: Kernel, model: Model, size: int) -> None:
     before = kernel.calls
+    readings = kernel.script.clock_readings - model.readings
     drawn = kernel.draw(size)
     assert drawn == model.draw(size), f"{size} bytes, calls {kernel.since(before)}"
     assert model.call == kernel.calls
+    assert model.readings == kernel.script.clock_readings - readings
     model.assert_page()
 
 
@@ -317,7 +319,8 @@ def test_a_thief_who_knows_the_answers_too_would_know(kernel: Kernel) -> None:
     at = LAYOUT.key
     answer = kernel.answer(kernel.calls - 1, KEY_BYTES)
     key = bytes(a ^ b for a, b in zip(stolen[at : at + KEY_BYTES], answer, strict=True))
-    assert keystream(key, KEY_BYTES + BATCH)[KEY_BYTES:-1] == batch
+    nonce = kernel.clock(kernel.calls)
+    assert keystream(key, KEY_BYTES + BATCH, nonce=nonce)[KEY_BYTES:-1] == batch
 
 
 def test_a_stolen_state_says_nothing_about_the_next_large_request(kernel: Kernel) -> None:

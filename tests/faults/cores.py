@@ -26,7 +26,7 @@ from support import places, tools
 
 ROOT = places.ROOT
 BUILD = places.build() / f"faults-{os.uname().machine}"
-KERNEL = {"kernel.c", "vdso.c", "vvar.c"}
+KERNEL = {"clock.c", "kernel.c", "vdso.c", "vvar.c"}
 PEEK = "tests/faults/peek.c"
 HOOKS = "tests/c/hooks.c"
 SCRIPTED_KERNEL = "tests/c/scripted_kernel.c"

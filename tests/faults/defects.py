@@ -259,6 +259,45 @@ SHOWN_BY_OUTPUT = (
         ),
     ),
     _seeded(
+        "nonce not used",
+        "",
+        "",
+        (DRAW, "nonce = clock_read(self.slot->coarse);", "nonce = 0;"),
+    ),
+    _seeded(
+        "nonce read once per process",
+        "",
+        "",
+        (
+            DRAW,
+            "\tconst uint64_t nonce = clock_read(self.slot->coarse);\n",
+            (
+                "\tstatic uint64_t nonce;\n\tif (nonce == 0)\n"
+                "\t\tnonce = clock_read(self.slot->coarse);\n"
+            ),
+        ),
+    ),
+    _seeded(
+        "nonce read before the key is fetched",
+        "",
+        "",
+        (
+            DRAW,
+            "\tif (!fetch_fresh(state, flags))\n",
+            "\tearly_nonce = clock_read(self.slot->coarse);\n\tif (!fetch_fresh(state, flags))\n",
+        ),
+        (
+            DRAW,
+            "\tconst uint64_t nonce = clock_read(self.slot->coarse);",
+            "\tconst uint64_t nonce = early_nonce;",
+        ),
+        (
+            DRAW,
+            "/* SECRET may be anywhere",
+            "static uint64_t early_nonce;\n\n/* SECRET may be anywhere",
+        ),
+    ),
+    _seeded(
         "serial number left out",
         "",
         "",

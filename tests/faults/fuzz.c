@@ -6,6 +6,7 @@
  * answers that the kernel has logged and with a ChaCha20 of our own; a difference is an abort().
  */
 #define _GNU_SOURCE
+#include "../../csrc/additional.h"
 #include "../../csrc/draw.h"
 #include "../../csrc/include/vgetrandom.h"
 #include "../../csrc/watch.h"
@@ -50,7 +51,7 @@ static _Noreturn void fail(const char *condition, int line)
 	abort();
 }
 
-/* ---- ChaCha20, as in RFC 8439 with a zero nonce, in the order of docs/keystream.md ---- */
+/* ---- ChaCha20, as in RFC 8439 with a nonce of 64 bits, in the order of docs/keystream.md ---- */
 
 static uint32_t rotl(uint32_t x, int n)
 {
@@ -65,11 +66,12 @@ static void quarter(uint32_t *x, int a, int b, int c, int d)
 	x[b] = rotl(x[b] ^ (x[c] += x[d]), 7);
 }
 
-static void keystream(uint8_t *out, size_t len, const uint8_t key[32])
+static void keystream(uint8_t *out, size_t len, const uint8_t key[32], uint64_t nonce)
 {
 	uint32_t start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 }, x[16];
 
 	memcpy(start + 4, key, 32);
+	memcpy(start + 14, &nonce, 8);
 	for (uint8_t *group = out; group < out + len; start[12]++) {
 		memcpy(x, start, sizeof(x));
 		for (int round = 0; round < 20; round++)
@@ -124,13 +126,19 @@ static bool mix(uint8_t key[32], const uint8_t secret[32], struct answers *answe
 	return entry->answer == 32;
 }
 
+/* The clock is read after the answer that the key was made of, and before the next. */
+static uint64_t nonce(const struct answers *answers)
+{
+	return script_clock(script()->clock, answers->next);
+}
+
 static bool refill(struct model *model, struct answers *answers)
 {
 	uint8_t key[32], stream[KEYSTREAM_BYTES];
 
 	if (!mix(key, model->key, answers))
 		return false;
-	keystream(stream, sizeof(stream), key);
+	keystream(stream, sizeof(stream), key, nonce(answers));
 	memcpy(model->key, stream, 32);
 	memcpy(model->batch, stream + 32, BATCH_BYTES);
 	model->available = BATCH_BYTES;
@@ -147,7 +155,7 @@ static bool serve_bulk(struct model *model, uint8_t *out, size_t len, struct ans
 	if (!mix(key, secret, answers))
 		return false;
 	model->available -= 32;
-	keystream(out, len, key);
+	keystream(out, len, key, nonce(answers));
 	return true;
 }
 
@@ -177,6 +185,8 @@ static bool serve(struct model *model, uint8_t *out, size_t len, struct answers 
 /* 0, or the errno that the draw must fail with: the kernel's generator is not ready. */
 static int reseed(struct model *model, struct answers *answers)
 {
+	/* What the bytes become is tested elsewhere; that they are added, here. */
+	const uint8_t *pool = (const uint8_t *)additional_pool();
 	uint64_t n;
 	const struct script_entry *entry;
 
@@ -189,7 +199,7 @@ static int reseed(struct model *model, struct answers *answers)
 	model->available = 0;
 	model->valid = entry->answer == 32;
 	for (int i = 0; i < 32; i++)
-		model->key[i] = script_byte(script()->seed, n, (uint64_t)i);
+		model->key[i] = script_byte(script()->seed, n, (uint64_t)i) ^ pool[i];
 	return entry->answer == -EINTR || entry->answer == -EAGAIN ? (int)-entry->answer : 0;
 }
 
@@ -458,7 +468,7 @@ static void play(struct input *input)
 		if (strcmp(watch_name(), "vdso-generation") == 0)
 			invalidate_all();
 	} else if (operation < 44) {
-		vgetrandom_reseed(NULL, 0);
+		vgetrandom_reseed(input->data, operation == 42 ? input->left % 40 : 0);
 		invalidate_all();
 	} else if (operation < 46) {
 		end(player);

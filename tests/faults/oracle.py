@@ -4,7 +4,8 @@ The rules, each stated once:
 
 1. A draw returns all its bytes, and they are those of the protocol (state.h, draw.c) under a key
    that getrandom(2) gave this very process in full: either the state as this process left it, or
-   a key fetched during the draw; together with every later answer of the draw, in order.
+   a key fetched during the draw; together with every later answer of the draw, in order, and for
+   each run of keystream a reading of the clock from after the answer that its key was made of.
    Otherwise they are one answer of getrandom(2).
 2. No two draws and no two processes share 16 bytes, and no 16 zero bytes appear.
 3. After the kernel reseeded, or reseed() was called, a key from before it is not used. (What a
@@ -52,12 +53,25 @@ ENDS = 1024
 EVERY_WINDOW_BELOW = 1024
 
 
-def keystream(key: bytes, length: int) -> bytes:
-    """Return the first bytes of ChaCha20's keystream with a zero nonce, in the core's order.
+def _splitmix64(x: int) -> int:
+    """Return what the scripted kernel makes its answers and its clock of."""
+    x = (x + 0x9E3779B97F4A7C15) % 2**64
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ x >> 27) * 0x94D049BB133111EB % 2**64
+    return x ^ x >> 31
+
+
+def clock(calls: int) -> int:
+    """Return what the scripted kernel's clock reads when there were so many calls."""
+    return _splitmix64(_splitmix64(2**64 - 1) ^ calls)
+
+
+def keystream(key: bytes, length: int, nonce: int) -> bytes:
+    """Return the first bytes of ChaCha20's keystream, in the core's order.
 
     That is, word w of block b, both counted in a group of 16 blocks, is word 16 w + b of the group.
     """
-    words = memoryview(chacha20(key, bytes(16), length)).cast("I")
+    words = memoryview(chacha20(key, bytes(8) + nonce.to_bytes(8, "little"), length)).cast("I")
     groups = (words[at : at + 256] for at in range(0, len(words), 256))
     return b"".join(group[word::16].tobytes() for group in groups for word in range(16))
 
@@ -88,16 +102,21 @@ def _mixed(secret: bytes, fresh: Answer) -> bytes:
     return bytes(a ^ b for a, b in zip(secret, fresh.data, strict=True))
 
 
-def serve(start: State, length: int, fresh: list[Answer], sizes: Sizes) -> Explanation:
+# An answer of the kernel, and the reading of the clock that followed it.
+Fresh = tuple["Answer", int]
+
+
+def serve(start: State, length: int, fresh: list[Fresh], sizes: Sizes) -> Explanation:
     """Do what the protocol does without any fault, with exactly these answers of the kernel."""
     answers = iter(fresh)
     key, batch, out = start.key, start.batch, b""
     used: list[bytes] = []
 
     def expand(secret: bytes, length: int) -> bytes:
-        mixed = _mixed(secret, _next(answers))
+        answer, nonce = _next(answers)
+        mixed = _mixed(secret, answer)
         used.extend((secret, mixed))
-        return keystream(mixed, length)
+        return keystream(mixed, length, nonce)
 
     def refill() -> None:
         nonlocal key, batch
@@ -121,11 +140,26 @@ def serve(start: State, length: int, fresh: list[Answer], sizes: Sizes) -> Expla
     return Explanation(out, State(key, start.reseed, batch), tuple(used))
 
 
-def _next(answers: Iterator[Answer]) -> Answer:
-    answer = next(answers, None)
-    if answer is None or answer.got != KEY_BYTES:
+def _next(answers: Iterator[Fresh]) -> Fresh:
+    following = next(answers, None)
+    if following is None or following[0].got != KEY_BYTES:
         raise _OtherAnswersError
-    return answer
+    return following
+
+
+def _readings(answers: list[tuple[int, Answer]], calls_after: int) -> Iterator[list[Fresh]]:
+    """Yield the answers with all that the clock may have read after each.
+
+    It was read after that answer and before the next one. Others may have called meanwhile: a
+    handler that came in between, a child.
+    """
+    ends = [*(n for n, _ in answers[1:]), calls_after][: len(answers)]
+    ranges = [
+        [(answer, clock(calls)) for calls in range(n + 1, end + 1)]
+        for (n, answer), end in zip(answers, ends, strict=True)
+    ]
+    for combination in itertools.product(*ranges):
+        yield list(combination)
 
 
 class Oracle:
@@ -217,7 +251,8 @@ class Oracle:
         return after
 
     def _explain(self, draw: Draw, state: State | None) -> Explanation | None:
-        for explanation in self._possible(self._answers(draw), draw.length, state):
+        answers = self._answers(draw)
+        for explanation in self._possible(answers, draw.calls_after, draw.length, state):
             if explanation.data == draw.data and self._is_legal(draw, explanation):
                 return explanation
         if self._was_over_at_fork(draw):
@@ -247,16 +282,20 @@ class Oracle:
         return answer.pid
 
     def _possible(
-        self, answers: list[tuple[int, Answer]], length: int, state: State | None
+        self,
+        answers: list[tuple[int, Answer]],
+        calls_after: int,
+        length: int,
+        state: State | None,
     ) -> Iterator[Explanation]:
         starts = [(state, 0)] if state else []
         for i, (n, answer) in enumerate(answers):
             if answer.source == GETRANDOM and answer.got == KEY_BYTES:
                 starts.append((State(answer.data, n), i + 1))
         for start, used in starts:
-            fresh = [answer for _, answer in answers[used:]]
             with contextlib.suppress(_OtherAnswersError):
-                yield serve(start, length, fresh, self._sizes)
+                for fresh in _readings(answers[used:], calls_after):
+                    yield serve(start, length, fresh, self._sizes)
         if answers:
             _, last = answers[-1]
             if last.source == GETRANDOM and last.got == last.asked == length:
@@ -336,7 +375,7 @@ class Oracle:
         return (over and redone) and any(
             explanation.data == draw.data
             for state in self._before[draw.serial]
-            for explanation in self._possible(answers, draw.length, state)
+            for explanation in self._possible(answers, fork.calls, draw.length, state)
         )
 
     # ---- all of them ----

@@ -39,6 +39,7 @@ class Model:
         self.reseeds = {"first": 0, "wiped": 0, "generation": 0, "requested": 0}
         self.refills = 0
         self.fallbacks = 0
+        self.readings = 0  # of the clock
         self.drop()
 
     # What may happen at any time.
@@ -151,10 +152,15 @@ class Model:
         self.reseeds[reason] += 1
         return True
 
+    def _compute(self, length: int) -> bytes:
+        # After the last call, before the next one.
+        self.readings += 1
+        return keystream(self.fresh, length, nonce=self.kernel.clock(self.call))
+
     def _refill(self) -> bool:
         if not self._mix(lambda: self.key):
             return False
-        run = keystream(self.fresh, self.layout.keystream_bytes)
+        run = self._compute(self.layout.keystream_bytes)
         self.key, self.batch = run[:KEY_BYTES], bytearray(run[KEY_BYTES:])
         self.fresh = bytes(KEY_BYTES)
         self.available = self.layout.batch_bytes
@@ -176,7 +182,7 @@ class Model:
             return None
         self.batch[at : at + KEY_BYTES] = bytes(KEY_BYTES)
         self.available = available - KEY_BYTES
-        bulk = keystream(self.fresh, length)
+        bulk = self._compute(length)
         self.fresh = bytes(KEY_BYTES)
         return bulk
 

@@ -30,6 +30,8 @@ class Kernel:
         self.script.has_vdso = 1
         self.script.vdso_answer = 0
         self.script.on_call = self.ffi.NULL
+        self.script.clock = 0
+        self.script.counter_forbidden = 0
         self.recover()
         self.layout = self.ffi.new("struct hook_layout *")
         self.lib.hook_layout(self.layout)
@@ -53,6 +55,10 @@ class Kernel:
         buffer = self.ffi.new("uint8_t[]", length)
         self.lib.script_bytes(self.script.seed, call, buffer, length)
         return bytes(self.ffi.buffer(buffer))
+
+    def clock(self, calls: int) -> int:
+        """Return what the clock reads when there were so many calls."""
+        return int(self.lib.script_clock(self.script.clock, calls))
 
     def answer_with(self, answer: int, after: int = 0, times: int = 0) -> None:
         """Let getrandom fail (with -errno) or answer short after some calls, for some calls."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,14 @@ from vgetrandom.bench.groups import GROUPS, MAX_SIZE
 from vgetrandom.bench.measure import NORMAL, QUICK, RIGOROUS, Effort, Result, Run, Step
 from vgetrandom.bench.options import Options
 from vgetrandom.bench.table import Table, markdown, show
-from vgetrandom.cli import _interrupts, _streams
-from vgetrandom.cli._progress import Progress
-from vgetrandom.cli._size import size_between
-from vgetrandom.cli._statuses import BAD_USAGE, FAILED, INTERRUPTED, OK
+
+OK, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def _size(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_SIZE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from 1 to {MAX_SIZE}")
+    return int(text)
 
 
 def _percent(text: str) -> float:
@@ -65,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sizes",
         nargs="+",
-        type=size_between(1, MAX_SIZE),
+        type=_size,
         default=[],
         metavar="BYTES",
         help="bytes per draw, for every group that has sizes (default: each group's own)",
@@ -125,26 +131,29 @@ def _check(options: Options) -> compare.Old | None:
         raise _UsageError(f"{options.compare}: {error}") from None
 
 
+def _progress_line(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
 def _measure(steps: list[Step], effort: Effort, run: Run) -> int:
     """Measure into RUN, whatever happens; the exit status."""
     total = len(steps) * max(effort.workers, 1)
-    line = Progress()
 
     def progress(done: int, step: Step) -> None:
-        line.show(f"[{done + 1}/{total}] {step.label}")
+        _progress_line(f"[{done + 1}/{total}] {step.label}")
 
     try:
-        with _interrupts.raised():
-            measure.measure(steps, effort, run, progress)
+        measure.measure(steps, effort, run, progress)
     except KeyboardInterrupt:
-        line.clear()
-        _interrupts.tell("interrupted: this is what there is so far")
+        _progress_line("")
+        print("interrupted: this is what there is so far", file=sys.stderr)
         return INTERRUPTED
-    except (OSError, RuntimeError, MemoryError) as error:
-        line.clear()
-        _streams.say(f"vgetrandom bench: error: stopped: {str(error) or 'not enough memory'}")
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        _progress_line("")
+        print(f"vgetrandom bench: stopped: {error}", file=sys.stderr)
         return FAILED
-    line.clear()
+    _progress_line("")
     return OK
 
 
@@ -177,16 +186,16 @@ def _report_changes(
     old: compare.Old, results: list[Result], header: dict[str, Any], fail_above: float | None
 ) -> int:
     for difference in compare.other_machine(old.machine, header):
-        _streams.say(f"the older run is of another machine: {difference}")
+        print(f"the older run is of another machine: {difference}", file=sys.stderr)
     changes = compare.changes(old, results)
     if fail_above is None:
         return OK
     if not changes:
-        _streams.say("vgetrandom bench: error: no row in common with the older run")
+        print("vgetrandom bench: error: no row in common with the older run", file=sys.stderr)
         return BAD_USAGE
     slower = {key: change for key, change in changes.items() if change > fail_above}
     for key, change in slower.items():
-        _streams.say(f"slower: {key.group} {key.size} {key.name} {change:+.1f} %")
+        print(f"slower: {key.group} {key.size} {key.name} {change:+.1f} %", file=sys.stderr)
     return FAILED if slower else OK
 
 
@@ -221,19 +230,13 @@ def _run(options: Options) -> int:
     try:
         old = _check(options)
     except _UsageError as error:
-        _streams.say(f"vgetrandom bench: error: {error}")
+        print(f"vgetrandom bench: error: {error}", file=sys.stderr)
         return BAD_USAGE
     done = Run()
     header = machine.describe()
     status = _measure(options.steps(), options.effort, done)
     results = done.results()
     header |= {"command": options.command(), "complete": status == OK, "absent": done.absent}
-    # Files first: standard output may turn out to be closed or full.
-    try:
-        _write(options, header, results)
-    except OSError as error:
-        _streams.say(f"vgetrandom bench: error: {error}")
-        status = status or FAILED
     tables = report.tables(results)
     if old:
         tables.append(compare.table(old, results))
@@ -242,8 +245,13 @@ def _run(options: Options) -> int:
     if told:
         print(f"control: {told}")
     noisy = measure.too_noisy(control.without(results))
-    if noisy and status == OK:
-        _streams.say("\n  ".join(["warning: too noisy to tell apart:", *noisy]))
+    if noisy:
+        print("warning: too noisy to tell apart:", *noisy, sep="\n  ", file=sys.stderr)
+    try:
+        _write(options, header, results)
+    except OSError as error:
+        print(f"vgetrandom bench: error: {error}", file=sys.stderr)
+        status = status or FAILED
     if old and status == OK:
         status = _report_changes(old, results, header, options.fail_above)
     return status

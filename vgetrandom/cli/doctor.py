@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import textwrap
 from dataclasses import asdict
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from vgetrandom import doctor
-from vgetrandom.cli import _interrupts, _streams
-from vgetrandom.cli._statuses import FAILED, OK
 
 if TYPE_CHECKING:
     import argparse
@@ -69,11 +68,9 @@ def run(args: argparse.Namespace) -> int:
         args (argparse.Namespace): with what `add_arguments` added.
 
     Returns:
-        int: the exit status: 0 when the kernel does as documented, 1 when a probe contradicts it
-        or nothing could be probed.
+        int: the exit status: 0 when the kernel does as documented, 1 when a probe contradicts it.
     """
-    with _interrupts.raised():  # the probes put right what they changed
-        rows = doctor.diagnose(thorough=args.thorough)
+    rows = doctor.diagnose(thorough=args.thorough)
     reason = doctor.untried(rows)
     if args.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
@@ -82,6 +79,6 @@ def run(args: argparse.Namespace) -> int:
         print()
         print(doctor.summary(rows))
     if reason:
-        _streams.say(f"vgetrandom doctor: error: nothing was probed: {reason}")
-        return FAILED
-    return FAILED if any(row.ok is False for row in rows) else OK
+        print(f"vgetrandom doctor: error: nothing was probed: {reason}", file=sys.stderr)
+        return 1
+    return int(any(row.ok is False for row in rows))

@@ -8,34 +8,22 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import vgetrandom
-from vgetrandom.cli._statuses import OK
 
 if TYPE_CHECKING:
     import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this command's arguments.
-
-    Args:
-        parser (argparse.ArgumentParser): The command's parser.
-    """
+    """Add the arguments of ``vgetrandom info``."""
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print info().
-
-    Args:
-        args (argparse.Namespace): What `add_arguments` parsed.
-
-    Returns:
-        int: The exit status 0.
-    """
+    """Print info(); return the exit status 0."""
     fields = {"version": vgetrandom.__version__, **dataclasses.asdict(vgetrandom.info())}
     if args.json:
         print(json.dumps(fields, indent=2))
-        return OK
+        return 0
     notes = fields.pop("notes")
     for name, value in fields.items():
         print(f"{name:<16}{value}")
@@ -43,4 +31,4 @@ def run(args: argparse.Namespace) -> int:
         print(textwrap.fill(note, width=88, initial_indent="note: ", subsequent_indent="      "))
     if not notes:
         print("All guarantees hold on this machine.")
-    return OK
+    return 0

@@ -1,0 +1,67 @@
+/* A process that has forbidden itself the CPU's counter (PR_SET_TSC) draws by a coarser clock; with
+ * the argument "later" it forbids it after its first draw. Exits 77 where it cannot be forbidden.
+ */
+#define _GNU_SOURCE
+#include "../../csrc/include/vgetrandom.h"
+
+#include <err.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SKIPPED 77
+#define BATCHES (64 * 1024)
+#define BULK (1024 * 1024)
+
+static void forbid(void)
+{
+	int mode = 0;
+
+	/* Where one can be had, it can be asked for, too. */
+	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) || prctl(PR_GET_TSC, &mode) || mode != PR_TSC_SIGSEGV)
+		exit(SKIPPED);
+}
+
+static void *draw(void *unused)
+{
+	static _Thread_local unsigned char drawn[BULK];
+
+	(void)unused;
+	for (size_t done = 0; done < BATCHES; done += 16)
+		if (vgetrandom(drawn + done, 16, 0) != 16)
+			err(1, "vgetrandom");
+	if (vgetrandom(drawn, BULK, 0) != BULK)
+		err(1, "vgetrandom");
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct vgetrandom_info info;
+	struct vgetrandom_stats stats;
+	unsigned char drawn[16];
+	pthread_t thread;
+	int status;
+
+	if (argc > 1 && strcmp(argv[1], "later") == 0 && vgetrandom(drawn, sizeof(drawn), 0) != 16)
+		err(1, "vgetrandom");
+	forbid();
+	draw(NULL);
+	if (pthread_create(&thread, NULL, draw, NULL) || pthread_join(thread, NULL))
+		errx(1, "no thread");
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		draw(NULL);
+		_exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || status)
+		errx(1, "the child ended with %#x", (unsigned int)status);
+	vgetrandom_get_info(&info);
+	vgetrandom_get_stats(&stats);
+	/* Not served by the kernel instead. */
+	return strcmp(info.memory, "none") != 0 && stats.fallbacks > 0;
+}

@@ -1,0 +1,136 @@
+"""Each run of keystream has a reading of the clock for its nonce: clones of a machine part."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import vgetrandom
+from support import libraries
+from support.model import Model
+from support.script import Kernel, new_kernel
+
+own_process = pytest.mark.own_process
+new_thread = pytest.mark.new_thread
+stateful = pytest.mark.skipif(vgetrandom.info().memory == "none", reason="no states are kept")
+
+BATCH = 3040
+BULK = 65536
+DRAWN_BEFORE = 100
+NO_CLOCK = 999
+WINDOW = 16
+
+
+def windows(stream: bytes) -> set[bytes]:
+    return {stream[at : at + WINDOW] for at in range(len(stream) - WINDOW + 1)}
+
+
+def cloned(clocks: tuple[int, int], sizes: list[int]) -> list[bytes]:
+    """What two copies of one generator draw from then on, over equal kernels."""
+    copies = [new_kernel() for _ in clocks]
+    assert len({kernel.draw(DRAWN_BEFORE) for kernel in copies}) == 1
+    for kernel, clock in zip(copies, clocks, strict=True):
+        kernel.script.clock = clock
+    return [b"".join(kernel.draw(size) for size in sizes) for kernel in copies]
+
+
+@own_process
+@pytest.mark.parametrize("size", [16, 100, 1000, BATCH, BULK, 3 * BULK + 5])
+def test_clones_share_nothing_after_one_batch(size: int) -> None:
+    one, other = cloned((1, 2), [size] * max(8, 8 * BATCH // size))
+    assert len(windows(one) & windows(other)) <= BATCH - DRAWN_BEFORE
+    # Large requests leave the batch to later ones, or take their odd bytes from it.
+    late = len(one) // 2
+    assert not windows(one[late:]) & windows(other)
+    assert not windows(one) & windows(other[late:])
+
+
+@own_process
+@pytest.mark.parametrize("size", [16, 1000, BATCH, BULK])
+def test_clones_whose_clocks_are_equal_repeat(size: int) -> None:
+    """So that the test above can fail, and because nothing else parts them."""
+    one, other = cloned((1, 1), [size] * 300)
+    assert one == other
+
+
+@own_process
+def test_one_reading_for_each_run_and_none_for_what_is_served() -> None:
+    kernel = new_kernel()
+    kernel.draw(1)
+    for size, runs in ((16, 0), (BATCH - 17, 0), (16, 1), (BULK, 1), (3 * BULK, 3), (1, 0)):
+        before = kernel.script.clock_readings
+        kernel.draw(size)
+        assert kernel.script.clock_readings - before == runs, size
+
+
+@new_thread
+def test_a_draw_that_is_done_again_has_a_new_reading(kernel: Kernel) -> None:
+    model = Model(kernel)
+    assert kernel.draw(16) == model.draw(16)
+    call = kernel.calls
+    before = kernel.script.clock_readings
+    callback = kernel.on_call(lambda number: kernel.drop() if number == call else None)
+    model.events = {call: model.drop}
+    assert kernel.draw(BULK) == model.draw(BULK)
+    kernel.script.on_call = kernel.ffi.NULL
+    del callback
+    assert kernel.script.clock_readings - before == 3
+
+
+@own_process
+def test_no_clock_is_zero_and_a_note() -> None:
+    kernel = new_kernel()
+    kernel.script.clock = NO_CLOCK
+    model = Model(kernel)
+    for size in (16, BATCH, BULK):
+        assert kernel.draw(size) == model.draw(size)
+    assert any("no clock" in note for note in kernel.notes())
+
+
+@own_process
+def test_a_thread_that_may_not_read_the_counter_takes_the_coarse_clock() -> None:
+    kernel = new_kernel()
+    kernel.script.counter_forbidden = 1
+    kernel.draw(BULK)
+    assert kernel.script.coarse_readings == kernel.script.clock_readings > 0
+
+
+def forbidden_counter(*arguments: str) -> int:
+    done = subprocess.run(
+        [libraries.program("forbidden_counter"), *arguments], timeout=60, check=False
+    )
+    if done.returncode == 77:
+        pytest.skip("prctl(PR_SET_TSC) forbids nothing here")
+    return done.returncode
+
+
+def test_the_counter_is_forbidden() -> None:
+    assert forbidden_counter() == 0
+
+
+@stateful
+def test_the_counter_is_forbidden_later() -> None:
+    """As from libc's clock_gettime()."""
+    assert forbidden_counter("later") == -signal.SIGSEGV
+
+
+# --- the real clocks ---
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+def test_the_clock_goes_on(coarse: bool) -> None:
+    _, lib = libraries.hooked()
+    readings = [lib.hook_clock_read(coarse) for _ in range(1000)]
+    assert readings == sorted(readings)
+    assert len(set(readings)) > (900 if not coarse else 0)
+    assert 0 not in readings
+
+
+def test_the_coarse_clock_is_the_wall_clock() -> None:
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    _, lib = libraries.hooked()
+    coarse = True
+    assert lib.hook_clock_read(coarse) > uptime * 1e9
