@@ -4,13 +4,18 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: bench test tools lint docs format clean
+.PHONY: bench test test-integration tools lint docs format clean
 
 bench: $(VENV)/installed-bench
 	$(BIN)/vgetrandom bench --quick $(ARGS)
 
 test: $(VENV)/installed-test
 	$(BIN)/pytest $(ARGS)
+
+# The real users: web servers, pools of workers, frameworks. Without their packages `make test` skips
+# what needs them.
+test-integration: $(VENV)/installed-integration
+	$(BIN)/pytest tests/integration $(ARGS)
 
 # What tests skip without: Debian's packages, as root. None of it is needed to install or to use.
 TOOLS = clang libclang-rt-dev spin valgrind strace gdb qemu-user gcc-aarch64-linux-gnu \
