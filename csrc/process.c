@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -117,7 +116,7 @@ uint64_t process_epoch(void)
 
 /* ---- without epochs ---- */
 
-#if ULONG_MAX > UINT32_MAX
+#if ULONG_MAX > UINT32_MAX && defined(SYS_statx)
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -125,16 +124,26 @@ uint64_t process_epoch(void)
 
 #define PIDFS_MAGIC 0x50494446
 
+/* The kernel's struct statx, which not every libc has. */
+struct file {
+	uint32_t mask, block_bytes;
+	uint64_t attributes;
+	uint32_t links, user, group, mode;
+	uint64_t inode, rest[27];
+};
+_Static_assert(sizeof(struct file) == 256, "as large as the kernel's");
+#define STATX_INODE 0x100
+
 static uint64_t inode_on_pidfs(int pidfd)
 {
 	struct statfs system;
-	struct statx file;
+	struct file file;
 
 	/* Before Linux 6.9 all pidfds were one inode of another file system. */
 	if (syscall(SYS_fstatfs, (long)pidfd, &system) || system.f_type != PIDFS_MAGIC ||
-	    syscall(SYS_statx, (long)pidfd, "", (long)AT_EMPTY_PATH, (long)STATX_INO, &file))
+	    syscall(SYS_statx, (long)pidfd, "", (long)AT_EMPTY_PATH, (long)STATX_INODE, &file))
 		return 0;
-	return file.stx_ino & ~EPOCH;
+	return file.inode & ~EPOCH;
 }
 
 /* Whether the kernel gives no such number: asked once. */
