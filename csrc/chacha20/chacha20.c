@@ -9,9 +9,6 @@
 #include "../system_call.h"
 #include "cpu_x86.h"
 
-#define SET(name, ...) keystream_fn chacha20_##name;
-#include "sets.h"
-
 #if defined(__x86_64__)
 #define ON_X86_64(...) __VA_ARGS__
 #else
@@ -47,10 +44,10 @@ static const char *const sentences[NOTES] = {
 #define SET(name, ...) \
 	[FAILED_##name] = "ChaCha20 " #name " failed its known-answer test and is not used.",
 #include "sets.h"
-	[LIMIT_UNKNOWN] = "VGETRANDOM_CHACHA20 is not one of"
+	[LIMIT_UNKNOWN] = ("VGETRANDOM_CHACHA20 is not one of"
 #define SET(name, ...) " " #name
 #include "sets.h"
-			  ": ignored.",
+			   ": ignored."),
 	[LIMIT_UNUSABLE] = "VGETRANDOM_CHACHA20 names an instruction set that cannot be used here:"
 			   " ignored.",
 };
@@ -59,9 +56,8 @@ static const char *const sentences[NOTES] = {
 _Static_assert(LIMIT_UNKNOWN <= ENV_VALUES, "VGETRANDOM_CHACHA20 can name every set");
 
 /* The known answer: a checksum of some runs of keystream under the key 0, 1, 2, ... 31.
- * The tests hold every set against another implementation. The low word of the
- * counter overflows within the first run and after the others, and every word of counter and nonce
- * has its part in it. */
+ * The tests hold every set against another implementation. The low word of the counter overflows
+ * within the first run and after the others, and every word of counter and nonce has its part. */
 #define RUN_GROUPS 3
 static const struct {
 	size_t groups;

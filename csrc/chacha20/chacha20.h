@@ -31,6 +31,9 @@
 typedef void keystream_fn(uint8_t *out, size_t groups, const uint8_t key[CHACHA20_KEY_BYTES],
 			  uint64_t counter, uint64_t nonce);
 
+#define SET(name, ...) keystream_fn chacha20_##name;
+#include "sets.h"
+
 /* Moves LEN bytes, more than 32, and erases them where they were (take.h). */
 typedef void take_fn(uint8_t *to, uint8_t *from, size_t len);
 
