@@ -14,13 +14,13 @@
 #include "chacha20/chacha20.h"
 #include "clock.h"
 #include "counters.h"
+#include "copy_and_erase.h"
 #include "draw.h"
 #include "kernel.h"
 #include "process.h"
 #include "state.h"
 #include "states.h"
 #include "system_call.h"
-#include "take.h"
 #include "watch.h"
 #include "wipe.h"
 
@@ -245,7 +245,7 @@ static size_t serve_batch(struct state *state, uint8_t *buf, size_t len, unsigne
 
 	state->available = available - (uint32_t)len;
 	if (len <= INLINE_BYTES)
-		take(buf, from, len);
+		copy_and_erase(buf, from, len);
 	else
 		chacha20_in_use()->copy_and_erase(buf, from, len);
 	return len;
@@ -382,7 +382,7 @@ ssize_t vgetrandom(void *buf, size_t len, unsigned int flags)
 
 	if (likely(len <= available) && likely(available <= BATCH_BYTES)) {
 		state->available = available - (uint32_t)len;
-		take(buf, state->batch + BATCH_BYTES - available, len);
+		copy_and_erase(buf, state->batch + BATCH_BYTES - available, len);
 		read_barrier();
 		drawn = current(state);
 	}

@@ -34,16 +34,16 @@ typedef void keystream_fn(uint8_t *out, size_t groups, const uint8_t key[CHACHA2
 #define SET(name, ...) keystream_fn chacha20_##name;
 #include "sets.h"
 
-/* Moves LEN bytes, more than 32, and erases them where they were (take.h). */
-typedef void take_fn(uint8_t *to, uint8_t *from, size_t len);
+/* Moves LEN bytes, more than 32, and erases them where they were (copy_and_erase.h). */
+typedef void copy_and_erase_fn(uint8_t *to, uint8_t *from, size_t len);
 
-take_fn take_words, take_avx;
+copy_and_erase_fn copy_and_erase_words, copy_and_erase_avx;
 
 struct chacha20_set {
 	const char *name;
-	keystream_fn *keystream;    /* NULL: not for this kind of machine */
-	take_fn *copy_and_erase;    /* as wide as the set allows */
-	bool (*is_supported)(void); /* by this CPU and by the operating system */
+	keystream_fn *keystream;           /* NULL: not for this kind of machine */
+	copy_and_erase_fn *copy_and_erase; /* as wide as the set allows */
+	bool (*is_supported)(void);        /* by this CPU and by the operating system */
 };
 
 /* In the order of sets.h; a NULL name ends them. */

@@ -136,7 +136,7 @@ SEEDED = (
         "-",
         (
             DRAW,
-            "\t\ttake(buf, state->batch + BATCH_BYTES - available, len);",
+            "\t\tcopy_and_erase(buf, state->batch + BATCH_BYTES - available, len);",
             "\t\tmemcpy(buf, state->batch + BATCH_BYTES - available, len);",
         ),
     ),
@@ -314,7 +314,7 @@ LEFT_BEHIND = (
         "",
         (
             DRAW,
-            "\t\ttake(buf, state->batch + BATCH_BYTES - available, len);",
+            "\t\tcopy_and_erase(buf, state->batch + BATCH_BYTES - available, len);",
             (
                 "\t\tmemcpy(buf, state->batch + BATCH_BYTES - available, len);\n"
                 "\t\twipe(state->batch + BATCH_BYTES - available, len);"

@@ -3,32 +3,32 @@
  * The bytes pass through registers, which are erased too: the zeros that go into the batch are made
  * in the very registers that held the bytes, which only assembler can promise.
  */
-#ifndef VGETRANDOM_TAKE_H
-#define VGETRANDOM_TAKE_H
+#ifndef VGETRANDOM_COPY_AND_ERASE_H
+#define VGETRANDOM_COPY_AND_ERASE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 /* Unaligned words that alias anything, so that the compiler knows what the assembler touches. */
-#define TAKE_WORD(bits)                                             \
-	struct __attribute__((packed, may_alias)) take_word##bits { \
+#define UNALIGNED(bits)                                             \
+	struct __attribute__((packed, may_alias)) unaligned##bits { \
 		uint8_t bytes[(bits) / 8];                          \
 	}
-TAKE_WORD(8);
-TAKE_WORD(16);
-TAKE_WORD(32);
-TAKE_WORD(64);
-TAKE_WORD(128);
-TAKE_WORD(256);
-#define WORD(bits, at) (*(struct take_word##bits *)(at))
+UNALIGNED(8);
+UNALIGNED(16);
+UNALIGNED(32);
+UNALIGNED(64);
+UNALIGNED(128);
+UNALIGNED(256);
+#define WORD(bits, at) (*(struct unaligned##bits *)(at))
 
-/* TAKE_ONE makes take8() and so on, for one word.
- * TAKE_TWO makes take8_to_16() and so on, for a length of one to two words: two words, which
- * overlap, so both are loaded before either is erased. */
+/* COPY_AND_ERASE_ONE makes move_word8() and so on, for one word.
+ * COPY_AND_ERASE_TWO makes move_word8_to_16() and so on, for a length of one to two words: two
+ * words, which overlap, so both are loaded before either is erased. */
 #if defined(__x86_64__)
 
-#define TAKE_ONE(bits, move, a, zero_a)                                                            \
-	static inline void take##bits(uint8_t *to, uint8_t *from)                                  \
+#define COPY_AND_ERASE_ONE(bits, move, a, zero_a)                                                  \
+	static inline void move_word##bits(uint8_t *to, uint8_t *from)                             \
 	{                                                                                          \
 		__asm__(move " %1, %%" a "\n\t" move " %%" a ", %0\n\t" zero_a "\n\t" move " %%" a \
 			     ", %1"                                                                \
@@ -36,8 +36,8 @@ TAKE_WORD(256);
 			:                                                                          \
 			: "rax", "xmm0", "cc");                                                    \
 	}
-#define TAKE_TWO(bits, most, move, a, b, zero_a, zero_b)                                         \
-	static inline void take##bits##_to_##most(uint8_t *to, uint8_t *from, size_t len)        \
+#define COPY_AND_ERASE_TWO(bits, most, move, a, b, zero_a, zero_b)                               \
+	static inline void move_word##bits##_to_##most(uint8_t *to, uint8_t *from, size_t len)   \
 	{                                                                                        \
 		size_t last = len - (bits) / 8;                                                  \
 		__asm__(move " %2, %%" a "\n\t" move " %3, %%" b "\n\t" move " %%" a             \
@@ -51,22 +51,22 @@ TAKE_WORD(256);
 
 #define ZERO_AX "xorl %%eax, %%eax"
 #define ZERO_R11 "xorl %%r11d, %%r11d"
-TAKE_ONE(8, "movb", "al", ZERO_AX)
-TAKE_TWO(16, 32, "movw", "ax", "r11w", ZERO_AX, ZERO_R11)
-TAKE_TWO(32, 64, "movl", "eax", "r11d", ZERO_AX, ZERO_R11)
-TAKE_TWO(64, 128, "movq", "rax", "r11", ZERO_AX, ZERO_R11)
-TAKE_ONE(128, "movdqu", "xmm0", "pxor %%xmm0, %%xmm0")
-TAKE_TWO(128, 256, "movdqu", "xmm0", "xmm1", "pxor %%xmm0, %%xmm0", "pxor %%xmm1, %%xmm1")
+COPY_AND_ERASE_ONE(8, "movb", "al", ZERO_AX)
+COPY_AND_ERASE_TWO(16, 32, "movw", "ax", "r11w", ZERO_AX, ZERO_R11)
+COPY_AND_ERASE_TWO(32, 64, "movl", "eax", "r11d", ZERO_AX, ZERO_R11)
+COPY_AND_ERASE_TWO(64, 128, "movq", "rax", "r11", ZERO_AX, ZERO_R11)
+COPY_AND_ERASE_ONE(128, "movdqu", "xmm0", "pxor %%xmm0, %%xmm0")
+COPY_AND_ERASE_TWO(128, 256, "movdqu", "xmm0", "xmm1", "pxor %%xmm0, %%xmm0", "pxor %%xmm1, %%xmm1")
 /* For CPUs with AVX. */
 #define ZERO_YMM0 "vpxor %%xmm0, %%xmm0, %%xmm0"
 #define ZERO_YMM1 "vpxor %%xmm1, %%xmm1, %%xmm1"
-TAKE_ONE(256, "vmovdqu", "ymm0", ZERO_YMM0)
-TAKE_TWO(256, 512, "vmovdqu", "ymm0", "ymm1", ZERO_YMM0, ZERO_YMM1)
+COPY_AND_ERASE_ONE(256, "vmovdqu", "ymm0", ZERO_YMM0)
+COPY_AND_ERASE_TWO(256, 512, "vmovdqu", "ymm0", "ymm1", ZERO_YMM0, ZERO_YMM1)
 
 #elif defined(__aarch64__)
 
-#define TAKE_ONE(bits, load, store, a, zero_a)                                                 \
-	static inline void take##bits(uint8_t *to, uint8_t *from)                              \
+#define COPY_AND_ERASE_ONE(bits, load, store, a, zero_a)                                       \
+	static inline void move_word##bits(uint8_t *to, uint8_t *from)                         \
 	{                                                                                      \
 		__asm__(load " " a ", %1\n\t" store " " a ", %0\n\t" zero_a "\n\t" store " " a \
 			     ", %1"                                                            \
@@ -74,8 +74,8 @@ TAKE_TWO(256, 512, "vmovdqu", "ymm0", "ymm1", ZERO_YMM0, ZERO_YMM1)
 			:                                                                      \
 			: "x9", "v0");                                                         \
 	}
-#define TAKE_TWO(bits, most, load, store, a, b, zero_a, zero_b)                                  \
-	static inline void take##bits##_to_##most(uint8_t *to, uint8_t *from, size_t len)        \
+#define COPY_AND_ERASE_TWO(bits, most, load, store, a, b, zero_a, zero_b)                        \
+	static inline void move_word##bits##_to_##most(uint8_t *to, uint8_t *from, size_t len)   \
 	{                                                                                        \
 		size_t last = len - (bits) / 8;                                                  \
 		__asm__(load " " a ", %2\n\t" load " " b ", %3\n\t" store " " a ", %0\n\t" store \
@@ -89,63 +89,63 @@ TAKE_TWO(256, 512, "vmovdqu", "ymm0", "ymm1", ZERO_YMM0, ZERO_YMM1)
 
 #define ZERO_X9 "mov x9, xzr"
 #define ZERO_X10 "mov x10, xzr"
-TAKE_ONE(8, "ldrb", "strb", "w9", ZERO_X9)
-TAKE_TWO(16, 32, "ldrh", "strh", "w9", "w10", ZERO_X9, ZERO_X10)
-TAKE_TWO(32, 64, "ldr", "str", "w9", "w10", ZERO_X9, ZERO_X10)
-TAKE_TWO(64, 128, "ldr", "str", "x9", "x10", ZERO_X9, ZERO_X10)
-TAKE_ONE(128, "ldr", "str", "q0", "movi v0.2d, #0")
-TAKE_TWO(128, 256, "ldr", "str", "q0", "q1", "movi v0.2d, #0", "movi v1.2d, #0")
+COPY_AND_ERASE_ONE(8, "ldrb", "strb", "w9", ZERO_X9)
+COPY_AND_ERASE_TWO(16, 32, "ldrh", "strh", "w9", "w10", ZERO_X9, ZERO_X10)
+COPY_AND_ERASE_TWO(32, 64, "ldr", "str", "w9", "w10", ZERO_X9, ZERO_X10)
+COPY_AND_ERASE_TWO(64, 128, "ldr", "str", "x9", "x10", ZERO_X9, ZERO_X10)
+COPY_AND_ERASE_ONE(128, "ldr", "str", "q0", "movi v0.2d, #0")
+COPY_AND_ERASE_TWO(128, 256, "ldr", "str", "q0", "q1", "movi v0.2d, #0", "movi v1.2d, #0")
 
 #else
 
 /* No promise about registers here. */
-#define TAKE_ONE(bits)                                                \
-	static inline void take##bits(uint8_t *to, uint8_t *from)     \
-	{                                                             \
-		WORD(bits, to) = WORD(bits, from);                    \
-		WORD(bits, from) = (struct take_word##bits){ { 0 } }; \
+#define COPY_AND_ERASE_ONE(bits)                                       \
+	static inline void move_word##bits(uint8_t *to, uint8_t *from) \
+	{                                                              \
+		WORD(bits, to) = WORD(bits, from);                     \
+		WORD(bits, from) = (struct unaligned##bits){ { 0 } };  \
 	}
-#define TAKE_TWO(bits, most)                                                                    \
-	static inline void take##bits##_to_##most(uint8_t *to, uint8_t *from, size_t len)       \
+#define COPY_AND_ERASE_TWO(bits, most)                                                          \
+	static inline void move_word##bits##_to_##most(uint8_t *to, uint8_t *from, size_t len)  \
 	{                                                                                       \
 		size_t last = len - (bits) / 8;                                                 \
-		struct take_word##bits a = WORD(bits, from), b = WORD(bits, from + last);       \
+		struct unaligned##bits a = WORD(bits, from), b = WORD(bits, from + last);       \
 		WORD(bits, to) = a;                                                             \
 		WORD(bits, to + last) = b;                                                      \
-		WORD(bits, from) = WORD(bits, from + last) = (struct take_word##bits){ { 0 } }; \
+		WORD(bits, from) = WORD(bits, from + last) = (struct unaligned##bits){ { 0 } }; \
 	}
-TAKE_ONE(8)
-TAKE_TWO(16, 32)
-TAKE_TWO(32, 64)
-TAKE_TWO(64, 128)
-TAKE_ONE(128)
-TAKE_TWO(128, 256)
+COPY_AND_ERASE_ONE(8)
+COPY_AND_ERASE_TWO(16, 32)
+COPY_AND_ERASE_TWO(32, 64)
+COPY_AND_ERASE_TWO(64, 128)
+COPY_AND_ERASE_ONE(128)
+COPY_AND_ERASE_TWO(128, 256)
 
 #endif
 
 /* LEN is public, and more than 16. */
-static inline void take_many(uint8_t *to, uint8_t *from, size_t len)
+static inline void copy_and_erase_many(uint8_t *to, uint8_t *from, size_t len)
 {
 	for (; len > 32; to += 16, from += 16, len -= 16)
-		take128(to, from);
-	take128_to_256(to, from, len);
+		move_word128(to, from);
+	move_word128_to_256(to, from, len);
 }
 
-static inline void take(uint8_t *to, uint8_t *from, size_t len)
+static inline void copy_and_erase(uint8_t *to, uint8_t *from, size_t len)
 {
 	/* The size that most requests have. */
 	if (len == 16)
-		take128(to, from);
+		move_word128(to, from);
 	else if (len > 16)
-		take_many(to, from, len);
+		copy_and_erase_many(to, from, len);
 	else if (len >= 8)
-		take64_to_128(to, from, len);
+		move_word64_to_128(to, from, len);
 	else if (len >= 4)
-		take32_to_64(to, from, len);
+		move_word32_to_64(to, from, len);
 	else if (len >= 2)
-		take16_to_32(to, from, len);
+		move_word16_to_32(to, from, len);
 	else if (len == 1)
-		take8(to, from);
+		move_word8(to, from);
 }
 
 #endif
