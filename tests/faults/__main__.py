@@ -12,6 +12,8 @@ import sys
 import time
 from dataclasses import dataclass
 
+from support.libraries import chacha20_sets
+
 from . import cores, defects, kinds, sweep
 from .injector import FAULTS, Injector, Kind, Outcome, Sizes
 
@@ -21,10 +23,7 @@ EXECUTIONS = 2
 PAIRS = 3000
 EVERY_FAULT = "".join(FAULTS)
 LIMITS = (
-    ("VGETRANDOM_CHACHA20", "portable", EVERY_FAULT),
-    ("VGETRANDOM_CHACHA20", "sse2", EVERY_FAULT),
-    ("VGETRANDOM_CHACHA20", "avx2", EVERY_FAULT),
-    ("VGETRANDOM_CHACHA20", "avx512", EVERY_FAULT),
+    *(("VGETRANDOM_CHACHA20", name, EVERY_FAULT) for name in chacha20_sets(supported=True)),
     ("VGETRANDOM_MEMORY", "wipe-on-fork", EVERY_FAULT),
     ("VGETRANDOM_WATCH", "off", EVERY_FAULT.replace("G", "")),  # what is not watched goes unnoticed
 )
