@@ -4,13 +4,14 @@
 #define _GNU_SOURCE
 #include "environment.h"
 
-#include <fcntl.h>
+#include "system_call.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static const char *const variables[ENV_VARIABLES] = {
@@ -68,44 +69,53 @@ static void add(uint32_t *found, uint32_t *seen, const char *entry)
  * started with. In pieces, because there may be megabytes of it, and little stack. */
 static uint32_t read_from_kernel(void)
 {
-	int file = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/environ", O_RDONLY | O_CLOEXEC);
+	int file = system_open("/proc/self/environ");
 	char piece[256], entry[ENTRY_BYTES];
 	uint32_t found = 0, seen = 0;
 	size_t length = 0;
-	long got;
+	ssize_t got;
 
 	if (file < 0)
 		return 0;
-	while ((got = syscall(SYS_read, file, piece, sizeof(piece))) > 0) {
-		for (long i = 0; i < got; i++) {
+	while ((got = system_read(file, piece, sizeof(piece))) > 0) {
+		for (ssize_t i = 0; i < got; i++) {
 			entry[length] = piece[i];
 			if (!piece[i]) {
 				add(&found, &seen, entry);
 				length = 0;
 			} else if (length < sizeof(entry) - 1) {
-				/* Of a longer entry the rest is lost, and it is none of ours. */
+				/* Of a longer entry the end is lost: it has no value that we know.
+				 */
 				length++;
 			}
 		}
 	}
-	syscall(SYS_close, file);
+	system_close(file);
+	return found;
+}
+
+/* libc's own function, which from glibc 2.41 on bears a setenv() at the same time: the library may
+ * be loaded by dlopen(3) at any moment. */
+static uint32_t read_from_libc(void)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < ENV_VARIABLES; i++) {
+		const char *value = secure_getenv(variables[i]);
+
+		if (value)
+			found |= value_of(i, value) << i * BITS;
+	}
 	return found;
 }
 
 static uint32_t read_environment(bool loading)
 {
-	uint32_t found = 0, seen = 0;
-
-	/* As secure_getenv(): whoever starts a set-uid program has no say in its memory or speed.
-	 */
+	/* Whoever starts a set-uid program has no say in its memory or its speed. */
 	if (getauxval(AT_SECURE))
 		return 0;
 	/* While we are loaded, NULL is what clearenv() left. */
-	if (!environ && !loading)
-		return read_from_kernel();
-	for (char **entry = environ; entry && *entry; entry++)
-		add(&found, &seen, *entry);
-	return found;
+	return environ || loading ? read_from_libc() : read_from_kernel();
 }
 
 static uint32_t settle(bool loading)
