@@ -3,9 +3,11 @@
 
 #include "hchacha20.h"
 #include "process.h"
+#include "shortage.h"
 #include "system_call.h"
 #include "wipe.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -51,6 +53,7 @@ static _Atomic uint64_t serials;
 
 static _Atomic uint64_t protected_in; /* the epoch: locks are not inherited */
 static _Atomic bool not_locked, not_hidden_from_dumps;
+static _Atomic bool short_of; /* one of the two, for now */
 
 static size_t page_size(void)
 {
@@ -65,13 +68,24 @@ _Atomic uint64_t *additional_pool(void)
 	return (_Atomic uint64_t *)(void *)(room + begin);
 }
 
+/* The errno of what was refused, or 0. */
+static int error_of(int result)
+{
+	return result ? errno : 0;
+}
+
 static void protect(uint64_t epoch)
 {
 	size_t page = page_size();
+	int hiding = EINVAL, locking = EINVAL;
 
-	not_hidden_from_dumps =
-		page > LARGEST_PAGE || system_madvise(additional_pool(), page, MADV_DONTDUMP);
-	not_locked = page > LARGEST_PAGE || system_mlock2(additional_pool(), page, MLOCK_ONFAULT);
+	if (page <= LARGEST_PAGE) {
+		hiding = error_of(system_madvise(additional_pool(), page, MADV_DONTDUMP));
+		locking = error_of(system_mlock2(additional_pool(), page, MLOCK_ONFAULT));
+	}
+	not_hidden_from_dumps = hiding != 0;
+	not_locked = locking != 0;
+	short_of = is_shortage(hiding) || is_shortage(locking);
 	protected_in = epoch;
 }
 
@@ -79,8 +93,8 @@ void additional_prepare(void)
 {
 	uint64_t epoch = process_epoch();
 
-	/* What was refused may be granted now; and without an epoch nobody knows. */
-	if (epoch == 0 || protected_in != epoch || not_locked || not_hidden_from_dumps)
+	/* Without an epoch nobody knows whether this is another process. */
+	if (epoch == 0 || protected_in != epoch || short_of)
 		protect(epoch);
 }
 

@@ -175,8 +175,8 @@ static bool reseed(struct state *state, unsigned int flags)
 	state->available = 0;
 	state->vdso_refills = VDSO_REFILLS;
 	/* Found now, the watched word covers this key already. */
-	if (watch_looking() && !fetch_from_vdso(state))
-		watch_refill(0, NULL, 0);
+	if (watch_looking())
+		fetch_from_vdso(state);
 	/* Before the key is fetched: a fork or a reseed in between is noticed after the draw. The
 	 * fence keeps two orders, also in the eyes of other processors:
 	 * - the watched words are loaded before the key is fetched; or a key from before the kernel
@@ -388,6 +388,19 @@ ssize_t vgetrandom(void *buf, size_t len, unsigned int flags)
 	}
 	state_check_in(state);
 	return likely(drawn) ? (ssize_t)len : draw(buf, len, 0);
+}
+
+void draw_look(void)
+{
+	if (!watch_looking())
+		return;
+	struct state *state = state_check_out();
+
+	if (!state)
+		return;
+	fetch_from_vdso(state);
+	wipe(state->fresh, sizeof(state->fresh));
+	state_check_in(state);
 }
 
 static void request_reseed(struct state *state)

@@ -20,4 +20,7 @@
  * lies in the page too: who stole both could follow it until the kernel reseeds. */
 #define VDSO_REFILLS 63
 
+/* Looks for the kernel's generation now, not at some refill. */
+void draw_look(void);
+
 #endif

@@ -9,11 +9,13 @@
 #include "counters.h"
 #include "kernel.h"
 #include "memory.h"
+#include "prepare.h"
 #include "state.h"
 #include "states.h"
 #include "watch.h"
 #include "wipe.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 /* Programs compiled against an older header have room for this much: larger ones would overrun it.
@@ -39,14 +41,11 @@ static const char *memory_name(void)
 void vgetrandom_get_info(struct vgetrandom_info *info)
 {
 	struct notes notes = { .texts = info->notes, .max = VGETRANDOM_MAX_NOTES };
-	unsigned char drawn[1];
+	int saved_errno = errno;
 
 	/* Some of it is settled by the first draw only. */
-	state_claim_now();
-	vgetrandom(drawn, sizeof(drawn), 0);
-	wipe(drawn, sizeof(drawn));
-
-	clones_look();
+	prepare();
+	errno = saved_errno;
 
 	/* What this thread's draws are, whatever others have. */
 	bool stateful = self.slot != NULL;

@@ -2,11 +2,12 @@
 #include "states.h"
 
 #include "chacha20/chacha20.h"
-#include "clock.h"
 #include "counters.h"
 #include "memory.h"
+#include "prepare.h"
 #include "process.h"
 #include "system_call.h"
+#include "watch.h"
 #include "wipe.h"
 
 #include <pthread.h>
@@ -139,6 +140,9 @@ static bool run_at_thread_exit(struct slot *slot)
 
 /* ---- fork ---- */
 
+/* The epoch of the process whose slots are known to have nobody's from before a fork. */
+static _Atomic uint64_t reclaimed_in;
+
 /* Frees what the threads held that this process was forked without. Only the one thread that came
  * through the fork may call it: it alone knows that every other of that age is gone, and two
  * threads with one state would be the end of the generator (glibc 2.41 nearly had it). */
@@ -167,24 +171,42 @@ void states_after_fork(void)
 	 * handler forked meanwhile. */
 	while (mine->owner != (epoch = process_epoch())) {
 		reclaim(mine);
+		reclaimed_in = epoch;
 		mine->owner = epoch;
+		watch_probe_pages(epoch);
+	}
+}
+
+/* Without a slot, the thread that came through a fork is known by being the main one. */
+static void settle_after_fork_without_slot(void)
+{
+	uint64_t epoch, none = 0;
+
+	/* No process that this one comes from had states before: no fork is to be settled. */
+	atomic_compare_exchange_strong(&reclaimed_in, &none, process_epoch());
+	while (reclaimed_in != (epoch = process_epoch()) && system_gettid() == system_getpid()) {
+		reclaim(NULL);
+		reclaimed_in = epoch;
 	}
 }
 
 /* Leaves the thread with a slot or says what it lacks. */
 static enum lack claim(struct slot **claimed)
 {
-	if (!memory_usable())
+	bool usable = memory_usable();
+
+	prepare_first_draw();
+	if (!usable)
 		return LACKS_MEMORY;
 	if (!make_exit_key())
 		return LACKS_EXIT_HOOK;
 	/* Now, because a state's later draws may make no system call but getrandom(2). */
 	if (!chacha20_choose())
 		return LACKS_MEMORY;
-	/* Without a slot, the thread that came through a fork is known by being the main one. */
-	if (system_gettid() == system_getpid())
-		reclaim(NULL);
+	settle_after_fork_without_slot();
 	uint64_t epoch = process_epoch();
+
+	watch_probe_pages(epoch);
 	struct slot *slot = claim_free(epoch);
 
 	if (!slot)
@@ -195,9 +217,7 @@ static enum lack claim(struct slot **claimed)
 		give_back(slot);
 		return LACKS_EXIT_HOOK;
 	}
-	/* Asked once: a thread that forbids itself the counter later gets SIGSEGV, as it does from
-	 * libc's clock_gettime(). Threads and children inherit it. */
-	slot->coarse = clock_counter_is_forbidden();
+	slot->coarse = prepared_for_coarse_clock();
 	*claimed = slot;
 	return LACKS_NOTHING;
 }

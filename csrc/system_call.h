@@ -9,6 +9,7 @@
 #ifndef VGETRANDOM_SYSTEM_CALL_H
 #define VGETRANDOM_SYSTEM_CALL_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
@@ -75,9 +76,13 @@ static inline int system_prctl(int option, void *argument)
 	return (int)syscall(SYS_prctl, (long)option, argument, 0L, 0L, 0L);
 }
 
+/* errno stays as it is: it tells of what was tried with FD. */
 static inline void system_close(int fd)
 {
+	int error = errno;
+
 	syscall(SYS_close, (long)fd);
+	errno = error;
 }
 
 /* Sets the calling thread's whole signal mask. The kernel's own kind of set, 64 bits: libc's would

@@ -3,6 +3,7 @@
 
 #include "system_call.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -46,5 +47,13 @@ watched_word *vmclock_map(const char *path)
 	    (flags & VMCLOCK_GENERATION_PRESENT))
 		return (watched_word *)(const void *)(page + VMCLOCK_GENERATION_OFFSET);
 	system_munmap(page, size);
+	errno = ENODEV;
 	return NULL;
+}
+
+void vmclock_unmap(watched_word *word)
+{
+	const unsigned char *page = (const unsigned char *)word - VMCLOCK_GENERATION_OFFSET;
+
+	system_munmap(page, (size_t)sysconf(_SC_PAGESIZE));
 }

@@ -4,8 +4,11 @@
 
 #include "watch.h"
 
-/* Maps the vmclock device at PATH read-only, for good, and returns its generation counter; NULL
+/* Maps the vmclock device at PATH read-only and returns its generation counter; NULL with errno set
  * where there is no device, it cannot be opened, or it has no such counter. */
 watched_word *vmclock_map(const char *path);
+
+/* For a counter that is not watched after all. */
+void vmclock_unmap(watched_word *word);
 
 #endif

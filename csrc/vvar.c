@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "vvar.h"
 
+#include "shortage.h"
 #include "system_call.h"
 
 #include <errno.h>
@@ -40,11 +41,11 @@ static uintptr_t vvar_start(int maps, uintptr_t address)
 
 /* No memory is written and no signal mask is changed: the kernel copies the set in before it
  * looks at how it is to be used, and there is no such use as -1. */
-static bool readable(uintptr_t address)
+bool vvar_readable(const void *page)
 {
-	const size_t kernel_sigset_bytes = 8;
+	const long no_use = -1, kernel_sigset_bytes = 8;
 
-	return syscall(SYS_rt_sigprocmask, -1, address, NULL, kernel_sigset_bytes) == -1 &&
+	return syscall(SYS_rt_sigprocmask, no_use, page, NULL, kernel_sigset_bytes) == -1 &&
 	       errno == EINVAL;
 }
 
@@ -55,14 +56,14 @@ int vvar_pages(const void **pages, int max)
 	int count = 0;
 
 	if (maps < 0)
-		return 0;
+		return -1;
 	/* The mappings of [vvar] lie right below the vDSO. */
+	errno = 0;
 	while (end && (start = vvar_start(maps, end - page)) != 0) {
 		for (uintptr_t at = start; at < end && count < max; at += page)
-			if (readable(at))
-				pages[count++] = (const void *)at;
+			pages[count++] = (const void *)at;
 		end = start;
 	}
 	system_close(maps);
-	return count;
+	return is_shortage(errno) ? -1 : count;
 }

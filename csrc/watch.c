@@ -2,9 +2,13 @@
 #include "watch.h"
 
 #include "environment.h"
+#include "kernel.h"
+#include "process.h"
+#include "shortage.h"
 #include "vmclock.h"
 #include "vvar.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +21,19 @@ enum { LOOKING, WATCHING, OVER };
 static _Atomic int phase;
 static _Atomic size_t opaque_offset;
 static _Atomic uint64_t refills;
-static _Atomic bool off, disagreed;
+static _Atomic bool disagreed;
+
+/* Whether the device and the pages were found, or will never be. */
+static _Atomic bool vm_settled, pages_settled;
+
+/* The pages of [vvar], which stay where they are as long as the process and its children run; those
+ * that can be read may be others in a child that was moved to another time namespace. */
+#define MOST_PAGES 16
+static _Atomic(const void *) pages[MOST_PAGES];
+static _Atomic int page_count;
+static _Atomic uint32_t readable;  /* a bit each */
+static _Atomic uint64_t probed_in; /* the epoch of the process that `readable` is about */
+#define BEFORE_EPOCHS 1            /* as an epoch: the process had no page for one */
 
 static uint64_t word_at(const void *memory, size_t offset)
 {
@@ -50,16 +66,91 @@ int watch_find(const void *page, size_t page_bytes, const void *opaque, size_t o
 	return found;
 }
 
+/* ---- what is found in files, once ---- */
+
+static void find_vm(void)
+{
+	watched_word *unset = &unwatched, *word;
+
+	if (vm_settled)
+		return;
+	word = vmclock_map("/dev/vmclock0");
+	if (word || !is_shortage(errno))
+		vm_settled = true;
+	if (word && !atomic_compare_exchange_strong(&watch.vm, &unset, word))
+		vmclock_unmap(word);
+}
+
+/* Racing threads find the same. */
+static void find_pages(void)
+{
+	const void *found[MOST_PAGES];
+	int expected = LOOKING;
+
+	/* Without the vDSO's opaque state there is nothing to know the word by. */
+	if (pages_settled || !kernel_has_vdso())
+		return;
+	int count = vvar_pages(found, MOST_PAGES);
+
+	if (count < 0 && is_shortage(errno))
+		return;
+	for (int i = 0; i < count; i++)
+		pages[i] = found[i];
+	page_count = count < 0 ? 0 : count;
+	uint64_t epoch = process_epoch();
+
+	watch_probe_pages(epoch ? epoch : BEFORE_EPOCHS);
+	pages_settled = true;
+	if (page_count == 0)
+		atomic_compare_exchange_strong(&phase, &expected, OVER);
+}
+
+void watch_search_files(void)
+{
+	if (env_restriction(ENV_WATCH) == ENV_WATCH_OFF) {
+		phase = OVER;
+		return;
+	}
+	find_vm();
+	find_pages();
+	/* The next refill is to look whatever the last ones saw. */
+	refills = 0;
+}
+
+static uint32_t readable_now(void)
+{
+	uint32_t found = 0;
+
+	for (int i = 0; i < page_count; i++)
+		found |= (uint32_t)vvar_readable(pages[i]) << i;
+	return found;
+}
+
+void watch_probe_pages(uint64_t epoch)
+{
+	if (page_count == 0 || phase == OVER || probed_in == epoch)
+		return;
+	/* What was found before there were epochs is this process's, or its parent's: a page that
+	 * the parent could read can be read. */
+	if (probed_in != BEFORE_EPOCHS)
+		readable = readable_now();
+	/* Last: a thread that sees this may read them. */
+	probed_in = epoch;
+}
+
+/* ---- the word in [vvar] ---- */
+
+/* Without a system call: this may be a sandbox that allows none. */
 static void look_for_kernel(const void *opaque, size_t opaque_bytes)
 {
-	const void *pages[16];
 	watched_word *word = NULL;
 	size_t offset = 0;
-	int count = vvar_pages(pages, 16), found = 0, expected = LOOKING;
+	int found = 0, expected = LOOKING;
 
-	for (int i = 0; i < count; i++)
-		found += watch_find(pages[i], (size_t)sysconf(_SC_PAGESIZE), opaque, opaque_bytes,
-				    &word, &offset);
+	for (int i = 0; i < page_count; i++)
+		if (readable >> i & 1)
+			found += watch_find(pages[i], (size_t)sysconf(_SC_PAGESIZE), opaque,
+					    opaque_bytes, &word, &offset);
 	if (found != 1)
 		return;
 	opaque_offset = offset;
@@ -74,20 +165,7 @@ static void look(const void *opaque, size_t opaque_bytes)
 	uint64_t refill = ++refills;
 
 	/* Early after boot the vDSO's generator is not ready: look again, but ever more rarely. */
-	if (refill & (refill - 1))
-		return;
-	if (env_restriction(ENV_WATCH) == ENV_WATCH_OFF) {
-		off = true;
-		phase = OVER;
-		return;
-	}
-	if (refill == 1) {
-		watched_word *vm = vmclock_map("/dev/vmclock0");
-
-		if (vm)
-			watch.vm = vm;
-	}
-	if (opaque)
+	if ((refill & (refill - 1)) == 0)
 		look_for_kernel(opaque, opaque_bytes);
 }
 
@@ -113,8 +191,7 @@ void watch_refill(uint64_t before, const void *opaque, size_t opaque_bytes)
 		look(opaque, opaque_bytes);
 		break;
 	case WATCHING:
-		if (opaque)
-			compare(before, opaque);
+		compare(before, opaque);
 		break;
 	case OVER:
 		break;
@@ -148,13 +225,18 @@ void watch_notes(struct notes *notes)
 	if (env_is_unknown(ENV_WATCH))
 		note(notes,
 		     "VGETRANDOM_WATCH has a value that is not known (only off is): ignored");
-	if (off)
+	if (env_restriction(ENV_WATCH) == ENV_WATCH_OFF)
 		note(notes, "VGETRANDOM_WATCH=off: up to one batch per thread may be served after "
 			    "the kernel reseeded or the machine was cloned");
 	else if (disagreed)
 		note(notes, "the word in [vvar] that was watched turned out not to be the kernel's "
 			    "generation: up to one batch per thread may be served after the kernel "
 			    "reseeded");
+	else if (!watch_has_kernel() && kernel_has_vdso() && !pages_settled)
+		note(notes,
+		     "no file descriptor or no memory was to be had for finding the kernel's "
+		     "reseed generation: up to one batch per thread may be served after the "
+		     "kernel reseeded; vgetrandom_prepare() tries again");
 	else if (!watch_has_kernel())
 		note(notes, "the kernel's reseed generation cannot be watched here: up to one "
 			    "batch per thread may be served after the kernel reseeded");

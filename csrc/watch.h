@@ -43,9 +43,16 @@ static inline uint64_t vm_generation(void)
 	return watched_word_now(&watch.vm);
 }
 
-/* To be told at every refill: the kernel's generation before the vDSO was called, and the opaque
- * state that it has just left behind (NULL where the vDSO was not called). Looks for the word
- * while there is none, compares afterwards, and drops it for good when the two disagree. */
+/* Finds what only files can tell: where the pages of [vvar] are, and /dev/vmclock0. What a passing
+ * shortage denied is looked for again by the next call, all else never again. */
+void watch_search_files(void);
+
+/* Finds out which of these pages the process of EPOCH can read; a system call each, once. */
+void watch_probe_pages(uint64_t epoch);
+
+/* To be told whenever the vDSO was called: the kernel's generation from before, and the opaque
+ * state that the vDSO has just left behind. Looks for the word while there is none, compares
+ * afterwards, and drops it for good when the two disagree. Makes no system call. */
 void watch_refill(uint64_t before, const void *opaque, size_t opaque_bytes);
 
 /* Whether the word may yet be found. */

@@ -43,6 +43,7 @@ __all__ = [
     "get_library",
     "info",
     "patch",
+    "prepare",
     "random_bytes",
     "random_bytes_into",
     "reader",
@@ -103,6 +104,23 @@ def info() -> vgetrandom.Info:
     from vgetrandom import _core
 
     return _core.info()
+
+
+def prepare() -> None:
+    """Do now what this process's first draw would do, before a sandbox forbids it.
+
+    Maps memory, opens files, claims the calling thread's state and draws. Afterwards the
+    thread's draws make getrandom(2) calls and no others; docs/sandboxes.md lists those of
+    other threads and of forked children. Call it again to have what a passing shortage
+    denied (memory, descriptors) tried again.
+
+    Raises:
+        OSError: The kernel's getrandom failed; errno says how. What this machine lacks
+            besides is no error: info() tells.
+    """
+    from vgetrandom import _core
+
+    _core.prepare()
 
 
 def stats() -> vgetrandom.Stats:

@@ -22,6 +22,7 @@ from vgetrandom._typing import Buffer
 
 CDEF = """
 ssize_t vgetrandom(void *buf, size_t len, unsigned int flags);
+int vgetrandom_prepare(void);
 void vgetrandom_reseed(const void *additional, size_t len);
 uint64_t vgetrandom_process(void);
 
@@ -122,6 +123,12 @@ def stats() -> Stats:
         syscalls=c.syscalls,
         fallbacks=c.fallbacks,
     )
+
+
+def prepare() -> None:
+    """See vgetrandom.prepare()."""
+    if _lib.vgetrandom_prepare():
+        raise OSError(_ffi.errno, os.strerror(_ffi.errno))
 
 
 def reseed(additional: Buffer = b"") -> None:

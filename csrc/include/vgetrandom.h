@@ -67,18 +67,29 @@ extern "C" {
  * takes 2.5 KiB more in the program's first draw.
  *
  * A signal handler may draw in the middle of another draw; the kernel then serves it. A thread's
- * first draw registers a thread-exit hook (pthread_setspecific(3)), which glibc lets allocate in
- * programs with more than 32 keys: there, do not make the first draw from a handler. A first draw
- * after the thread's last such hook has run takes a page that nobody gives back.
+ * first draw registers a thread-exit hook (pthread_setspecific(3)). Its key is made when the
+ * library is loaded; where 32 others were made before, glibc allocates at that point: there, do not
+ * make the first draw from a handler. A first draw after the thread's last such hook has run takes
+ * a page that nobody gives back.
  *
  * Clones of a machine are parted by the clock, which each run of keystream takes for its nonce: the
- * CPU's counter, where it has one to read. A thread that forbids itself the counter (prctl(2),
- * PR_SET_TSC) must do so before its first draw; later it gets SIGSEGV, as from clock_gettime(3).
+ * CPU's counter, where it has one to read. Who forbids himself the counter (prctl(2), PR_SET_TSC)
+ * must do so before the process's first draw; later he gets SIGSEGV, as from clock_gettime(3).
  *
  * A child that shares its parent's memory must not draw: after vfork(2), as POSIX has it, and after
  * a raw clone(CLONE_VM), whose threads libc does not know. Raw clone(2) without it is a fork.
  */
 VGETRANDOM_API ssize_t vgetrandom(void *buf, size_t len, unsigned int flags);
+
+/* Does now what the process's first draw would do, so that a sandbox that is entered afterwards
+ * need not allow it: maps memory, opens files, claims the calling thread's state and draws. Which
+ * system calls are made later, by whom, is listed in docs/sandboxes.md; with a state, getrandom(2)
+ * and no other. To be called again whenever one likes: what a passing shortage denied (memory,
+ * descriptors) is then tried again, and nothing else.
+ *
+ * Returns 0; -1 with errno set where the kernel gave no random bytes, as vgetrandom() does. What
+ * this machine lacks besides is no failure: vgetrandom_get_info() tells. */
+VGETRANDOM_API int vgetrandom_prepare(void);
 
 /* Every thread's next draw starts from a fresh key, for hooks that run after a snapshot of the
  * machine was restored. Where the kernel's generator was cloned with the machine, fresh keys are
@@ -124,7 +135,9 @@ struct vgetrandom_info {
 	const char *notes[VGETRANDOM_MAX_NOTES + 1];
 };
 
-/* Draws once, so that it tells what is in use and not what might be. The strings are constant. */
+/* Prepares and draws as vgetrandom_prepare() does, so that it tells what is in use and not what
+ * might be: of the calling thread's draws, and in the notes why they are not better. The strings
+ * are constant. */
 VGETRANDOM_API void vgetrandom_get_info(struct vgetrandom_info *info);
 
 /// ------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ static const struct {
 	{ "vgetrandom_get_info", vgetrandom_get_info },
 	{ "vgetrandom_get_stats", vgetrandom_get_stats },
 	{ "vgetrandom_process", vgetrandom_process },
+	{ "vgetrandom_prepare", vgetrandom_prepare },
 	{ "vgetrandom_reseed", vgetrandom_reseed },
 };
 #define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))

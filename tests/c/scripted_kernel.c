@@ -163,3 +163,9 @@ int vvar_pages(const void **pages, int max)
 		pages[count] = (const void *)the_script->vvar[count];
 	return count;
 }
+
+bool vvar_readable(const void *page)
+{
+	(void)page;
+	return true;
+}

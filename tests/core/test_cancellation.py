@@ -1,0 +1,63 @@
+"""pthread_cancel(3): nothing in the library is a cancellation point."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import vgetrandom
+from support.programs import run
+
+# What of libc the library may call: no cancellation points, and nothing that allocates.
+HARMLESS = {
+    "__assert_fail",
+    "__cxa_finalize",
+    "__environ",
+    "__errno_location",
+    "__gmon_start__",
+    "__memcpy_chk",
+    "__memset_chk",
+    "__stack_chk_fail",
+    "abort",
+    "clock_gettime",
+    "environ",
+    "getauxval",
+    "memcmp",
+    "memcpy",
+    "memmove",
+    "memset",
+    "pthread_atfork",
+    "pthread_key_create",
+    "pthread_key_delete",
+    "pthread_setspecific",
+    "__register_atfork",
+    "secure_getenv",
+    "strcmp",
+    "strlen",
+    "strncmp",
+    "syscall",
+    "sysconf",
+}
+
+
+@pytest.mark.parametrize("what", ["draw", "prepare", "info"])
+def test_draws_return_whatever_is_to_become_of_their_thread(what: str) -> None:
+    assert run("cancelled", what)["records"] > 0
+
+
+def test_only_harmless_functions_of_libc_are_called() -> None:
+    nm = shutil.which("nm")
+    if nm is None:
+        pytest.skip("nm (of binutils) is not installed")
+    listed = subprocess.run(
+        [nm, "-D", "--undefined-only", vgetrandom.get_library()],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    called = set(re.findall(r" [Uw] (\w+)", listed))
+    assert "syscall" in called
+    assert {name for name in called if not name.startswith("_ITM_")} <= HARMLESS

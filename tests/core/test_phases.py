@@ -1,0 +1,128 @@
+"""System calls by phase, as docs/sandboxes.md promises them: each under a filter that kills."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+import vgetrandom
+from support.libraries import program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INFO = vgetrandom.info()
+SURROUNDINGS = ("usual", "no-proc", "no-descriptors")
+# "" is the best that there is.
+RUNGS = ("", "wipe-on-fork", "none")
+PHASES = (
+    "first",
+    "preparing",
+    "info",
+    "later",
+    "prepared",
+    "thread",
+    "child",
+    "raw-clone",
+    "child-of-a-thread",
+    "child-of-who-has-not-drawn",
+    "advice-refused",
+    "no-memory",
+    "no-memory-for-a-thread",
+    "no-key",
+)
+LONGEST_PAUSE = 65536
+
+limited = pytest.mark.skipif(
+    bool({"VGETRANDOM_WATCH", "VGETRANDOM_MEMORY", "VGETRANDOM_VDSO"} & set(os.environ)),
+    reason="the environment takes something away for this run",
+)
+pytestmark = limited
+
+
+def run(
+    phase: str, surroundings: str, directory: Path, rung: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run tests/c/phases.c; skip where it cannot make the surroundings."""
+    environment = os.environ | ({"VGETRANDOM_MEMORY": rung} if rung else {})
+    done = subprocess.run(
+        [program("phases"), phase, surroundings, str(directory)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
+    )
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    return done
+
+
+def said(phase: str, surroundings: str, directory: Path, rung: str = "") -> dict[str, list[str]]:
+    """Return what a run that survives says."""
+    done = run(phase, surroundings, directory, rung)
+    assert done.returncode == 0, f"{done.returncode}: {done.stdout}{done.stderr}"
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        name, _, value = line.partition("=")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("surroundings", SURROUNDINGS)
+def test_survives(phase: str, rung: str, surroundings: str, tmp_path: Path) -> None:
+    figures = said(phase, surroundings, tmp_path, rung)
+    if "after" in figures and rung != "none" and INFO.memory != "none":
+        # Tried ever more rarely, but tried.
+        assert int(figures["without"][0]) > 0
+        assert 0 < int(figures["waiting"][0]) <= LONGEST_PAUSE
+        assert figures["after"] == ["0"]
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("surroundings", ["usual", "no-proc"])
+def test_info_asks_once_for_what_is_settled(rung: str, surroundings: str, tmp_path: Path) -> None:
+    figures = said("settled", surroundings, tmp_path, rung)
+    assert figures["first_memory"] == figures["second_memory"]
+    assert figures["first_watch"] == figures["second_watch"]
+    assert figures.get("first_note") == figures.get("second_note")
+
+
+@pytest.mark.skipif(INFO.memory == "none", reason="no states: no memory is mapped")
+@pytest.mark.parametrize("phase", ["first-under-the-next-filter", "thread-under-the-next-filter"])
+def test_the_filter_kills(phase: str, tmp_path: Path) -> None:
+    assert run(phase, "usual", tmp_path).returncode == -signal.SIGSYS
+
+
+@pytest.mark.skipif(INFO.watch != "vdso-generation", reason=f"watch is {INFO.watch} here")
+def test_info_searches_again_for_what_a_shortage_denied(tmp_path: Path) -> None:
+    figures = said("searched-again", "no-descriptors", tmp_path)
+    assert figures["first_watch"] == ["none"]
+    assert any("no file descriptor" in note for note in figures["first_note"])
+    assert figures["second_watch"] == ["vdso-generation"]
+    assert "second_note" not in figures
+
+
+@pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
+@pytest.mark.parametrize(
+    ("phase", "why"),
+    [
+        ("no-key-told", "no pthread key"),
+        ("no-memory-told", "no memory"),
+        ("locked-told", "no memory"),
+    ],
+)
+def test_info_tells_of_draws_as_they_are(phase: str, why: str, tmp_path: Path) -> None:
+    figures = said(phase, "usual", tmp_path)
+    assert figures["told_memory"] == ["none"]
+    assert figures["told_watch"] == ["none"]
+    assert why in figures["told_note"][0]
+    assert figures["then_memory"] == [INFO.memory]
