@@ -17,9 +17,9 @@ class Info:
 
     Attributes:
         chacha20 (str): The instruction set: "avx512", "avx2", "sse2", "neon" or "portable".
-        memory (str): Where states live: "droppable" (MAP_DROPPABLE: all guarantees hold),
-            "wipe-on-fork" (MADV_WIPEONFORK: notes say whether it can be swapped), or "none"
-            (nothing is kept, every request is a system call).
+        memory (str): Where the calling thread's state lives: "droppable" (MAP_DROPPABLE: all
+            guarantees hold), "wipe-on-fork" (MADV_WIPEONFORK: notes say whether it can be
+            swapped), or "none" (nothing is kept, each of its requests is a system call).
         kernel_entropy (str): What every refill mixes in: "vdso" or "syscall".
         watch (str): What tells that the kernel reseeded or the virtual machine was cloned:
             "vdso-generation", "vmclock" or "none".

@@ -159,6 +159,7 @@ int vvar_pages(const void **pages, int max)
 {
 	int count = 0;
 
+	the_script->vvar_searches++;
 	for (; count < max && (uint64_t)count < the_script->vvar_pages; count++)
 		pages[count] = (const void *)the_script->vvar[count];
 	return count;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import struct
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import pytest
 
 import vgetrandom
 from support.libraries import program
+from support.running import in_thread
+from support.tools import skip_without
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +112,54 @@ def test_info_searches_again_for_what_a_shortage_denied(tmp_path: Path) -> None:
     assert any("no file descriptor" in note for note in figures["first_note"])
     assert figures["second_watch"] == ["vdso-generation"]
     assert "second_note" not in figures
+
+
+def vmclock() -> bytes:
+    """Return a page as linux/vmclock-abi.h has it, with a generation."""
+    page = bytearray(4096)
+    struct.pack_into("<4sIH", page, 0, b"VCLK", 112, 1)
+    struct.pack_into("<Q", page, 24, 1 << 8)
+    struct.pack_into("<Q", page, 104, 7)
+    return bytes(page)
+
+
+@pytest.mark.skipif(INFO.memory == "none", reason="no states: nothing is watched")
+def test_the_device_is_searched_again(tmp_path: Path) -> None:
+    """In a mount namespace whose /dev has a vmclock; the vDSO is off, so that it is the watch."""
+    skip_without("unshare", "mount")
+    (tmp_path / "page").write_bytes(vmclock())
+    script = (
+        f"mount -t tmpfs none /dev && cp {tmp_path}/page /dev/vmclock0 || exit 78; "
+        f"exec {program('phases')} searched-again no-descriptors"
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"VGETRANDOM_VDSO": "off"},
+    )
+    if done.returncode in {1, 78} and "first_watch" not in done.stdout:
+        pytest.skip(f"no mount namespace to be had: {done.stderr.strip()}")
+    said = done.stdout.splitlines()
+    assert "first_watch=none" in said
+    assert "second_watch=vmclock" in said
+
+
+@pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
+def test_prepare_in_python() -> None:
+    """It is the thread's first draw, once."""
+    figures = []
+
+    def prepare() -> None:
+        for _ in range(2):
+            before = vgetrandom.stats().reseeds["first"]
+            assert vgetrandom.prepare() is None  # type: ignore[func-returns-value]
+            figures.append(vgetrandom.stats().reseeds["first"] - before)
+
+    in_thread(prepare)
+    assert figures == [1, 0]
 
 
 @pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")

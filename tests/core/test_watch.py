@@ -243,6 +243,9 @@ def test_found_later_where_the_kernel_was_not_ready() -> None:
     kernel.reseed()
     for _ in range(64):
         kernel.draw(BATCH)
+    assert not kernel.lib.hook_watch_looking()
+    # In the pages that the first draw found: where they are is not asked for again.
+    assert kernel.script.vvar_searches == 1
     assert kernel.watch == "vdso-generation"
     assert not any(NOT_WATCHED in note for note in kernel.notes())
     kernel.reseed()
