@@ -19,6 +19,7 @@ test-integration: $(VENV)/installed-integration
 
 # What tests skip without: Debian's packages, as root. None of it is needed to install or to use.
 TOOLS = clang libclang-rt-dev spin valgrind strace gdb qemu-user gcc-aarch64-linux-gnu \
+        gcc-s390x-linux-gnu libc6-dev-s390x-cross \
         libc6-dev-arm64-cross rng-tools-debian dieharder
 tools:
 	.ci/tools $(TOOLS)

@@ -1,0 +1,79 @@
+"""The core for other machines, cross-compiled and run under qemu's user mode."""
+
+from __future__ import annotations
+
+import platform
+import random
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.libraries import ROOT
+from support.reference import GROUP_BYTES, keystream
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A kind of machine that is not this one."""
+
+    name: str
+
+    def compile(self, name: str, directory: Path) -> Path:
+        """Compile a program of tests/c with the core in it, or skip the test."""
+        compiler = f"{self.name}-linux-gnu-gcc"
+        if platform.machine() == self.name:
+            pytest.skip("test_chacha20.py runs it here")
+        for tool in (compiler, f"qemu-{self.name}"):
+            if shutil.which(tool) is None:
+                pytest.skip(f"{tool} is not installed")
+        binary = directory / name
+        files = [
+            *(ROOT / "csrc").glob("*.c"),
+            *(ROOT / "csrc" / "chacha20").glob("*.c"),
+            ROOT / "tests" / "c" / f"{name}.c",
+        ]
+        options = ["-static", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-pthread"]
+        includes = [f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc' / 'include'}"]
+        subprocess.run([compiler, *options, *includes, *files, "-o", binary], check=True)
+        return binary
+
+    def run(self, program: Path, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+        """Run what was compiled."""
+        command = [f"qemu-{self.name}", str(program), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, check=False)
+
+
+AARCH64 = Machine("aarch64")
+S390X = Machine("s390x")  # big-endian
+
+
+@pytest.mark.parametrize(
+    ("machine", "name"),
+    [(AARCH64, "neon"), (AARCH64, "portable"), (S390X, "portable")],
+    ids=["aarch64-neon", "aarch64-portable", "s390x-portable"],
+)
+def test_against_another_implementation(
+    machine: Machine, name: str, rounds: int, tmp_path: Path
+) -> None:
+    vectors = machine.compile("chacha20_vectors", tmp_path)
+    rng = random.Random(name)
+    counters = [0, 2**32 - 16, 2**32 - 32, 2**33 - 16, 2**64 - 16]
+    for groups in [*range(5), *(rng.randrange(20) for _ in range(2 * rounds))]:
+        key, counter = rng.randbytes(32), rng.choice([*counters, 16 * rng.randrange(2**60)])
+        nonce = rng.randrange(2**64)
+        expected = keystream(key, groups * GROUP_BYTES, counter, nonce)
+        arguments = (name, key.hex(), counter, nonce, groups, rng.randrange(64))
+        done = machine.run(vectors, *arguments)
+        assert done.returncode == 0
+        assert done.stdout == expected
+
+
+def test_children_share_nothing_although_advice_is_taken_in_name_only(tmp_path: Path) -> None:
+    """qemu says yes to MADV_WIPEONFORK, as to any other number, and wipes nothing."""
+    done = AARCH64.run(AARCH64.compile("fork_once", tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert b"memory=none\n" in done.stdout
+    assert b"every request is a getrandom(2) call" in done.stdout
