@@ -133,17 +133,16 @@ def calls_block(paths: list[Path]) -> str:
         lines = [line for group in groups for line in _call_lines(group, medians)]
         if lines:
             head = [
-                "| call | ours | before | times | fastest other | times |",
-                "| :-- | --: | --: | --: | --: | --: |",
+                "| group | call | ours | beside | times | fastest other | times |",
+                "| :-- | :-- | --: | --: | --: | --: | --: |",
             ]
-            again = "` `".join(group.name for group in groups)
-            return "\n".join(
-                [*head, *lines, "", f"{_origin(path, machine)} Again: --groups `{again}`."]
-            )
+            again = "Again: `vgetrandom bench --groups GROUP`."
+            return "\n".join([*head, *lines, "", f"{_origin(path, machine)} {again}"])
     return ""
 
 
 def _call_lines(group: Group, medians: dict[Key, float]) -> Iterator[str]:
+    title = f"`{group.name}`"
     for function in group.functions:
         rows = {
             key.name: ns
@@ -155,11 +154,12 @@ def _call_lines(group: Group, medians: dict[Key, float]) -> Iterator[str]:
         if not ours or not others:
             continue
         before = others.pop(group.baseline, None)
-        cells = [f"`{function.label}`", f"{human_ns(ours)} ns"]
+        cells = [title, f"`{function.label}`", f"{human_ns(ours)} ns"]
         cells += _beside(group.baseline, before, ours)
         fastest = min(others, key=others.__getitem__, default="")
         cells += _beside(fastest, others.get(fastest), ours)
         yield f"| {' | '.join(cells)} |"
+        title = ""
 
 
 def _beside(name: str, ns: float | None, ours: float) -> tuple[str, str]:

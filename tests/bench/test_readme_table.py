@@ -98,7 +98,7 @@ def test_calls_are_held_against_the_baseline_and_the_fastest_other(
     group = Group("uuid", "of uuid", (Function("uuid4()", peers),), baseline="uuid.uuid4")
     monkeypatch.setattr(readme_table, "GROUPS", (group,))
     assert readme_table.main([], checkout) == 0
-    row = "| `uuid4()` | 50.0 ns | uuid.uuid4 500.0 ns | 10.0 | other 75.0 ns | 1.5 |"
+    row = "| `uuid` | `uuid4()` | 50.0 ns | uuid.uuid4 500.0 ns | 10.0 | other 75.0 ns | 1.5 |"
     assert row in (checkout / "README.md").read_text()
 
 
