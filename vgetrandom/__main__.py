@@ -2,37 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
-from typing import TYPE_CHECKING
-
-import vgetrandom
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-def _parser() -> argparse.ArgumentParser:
-    from vgetrandom.cli import bench, cat, doctor, info
-
-    parser = argparse.ArgumentParser(
-        prog="vgetrandom",
-        description="Random bytes from a ChaCha20 generator per thread in droppable memory.",
-    )
-    parser.add_argument(
-        "--version", action="version", version=f"vgetrandom {vgetrandom.__version__}"
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, module, text in (
-        ("bench", bench, "measure it beside os.urandom, the kernel and other generators"),
-        ("info", info, "tell what is in use on this machine, and why"),
-        ("cat", cat, "write random bytes to standard output"),
-        ("doctor", doctor, "probe what the running kernel does with droppable memory"),
-    ):
-        command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-    return parser
+from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,12 +14,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv (Sequence[str] | None): The arguments; those of the process if None.
 
     Returns:
-        int: The exit status: 0 for success, 2 for bad arguments, others as the commands document.
+        int: The exit status: 0 for success, 2 for bad arguments, others as docs/command-line.md
+        tells.
+
+    Raises:
+        SystemExit: The arguments are bad, or only help was asked for.
     """
-    args = _parser().parse_args(argv)
-    status: int = args.run(args)
-    return status
+    from vgetrandom.cli import _parser
+
+    return _parser.run(sys.argv[1:] if argv is None else argv)
+
+
+def console() -> None:
+    """Run one command as a program of its own: with its streams, its signals, its exit status."""
+    try:
+        from vgetrandom.cli import _interrupts
+
+        _interrupts.install()
+    except KeyboardInterrupt:
+        os.write(2, b"vgetrandom: interrupted\n")
+        os._exit(130)
+    from vgetrandom.cli import _program
+
+    sys.exit(_program.run(main))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

@@ -120,12 +120,35 @@ def start_fork(work: Callable[..., None], *arguments: object) -> Child:
         gc.disable()
         _serve(pipes.send, work, arguments)
 
+    with held_signals() as release:
+        try:
+            pid = fork(run)
+        except (OSError, RuntimeError) as error:
+            pipes.close()
+            raise NoChildError(f"no process can be started: {_text(error)}") from None
+        child = Child(pid, _Poll(pid), pipes)
+        try:
+            release()
+        except BaseException:
+            child.__exit__(None, None, None)
+            raise
+    return child
+
+
+@contextlib.contextmanager
+def held_signals() -> Iterator[Callable[[], object]]:
+    """Hold signals back until it is settled who ends a new child.
+
+    A handler that raises between the fork and the `try` would leave the child to itself.
+
+    Yields:
+        Callable[[], object]: Lets them come.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        pid = fork(run)
-    except (OSError, RuntimeError) as error:
-        pipes.close()
-        raise NoChildError(f"no process can be started: {_text(error)}") from None
-    return Child(pid, _Poll(pid), pipes)
+        yield lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def fork(run: Callable[[], None], how: Callable[[], int] = os.fork) -> int:
@@ -145,13 +168,10 @@ def fork(run: Callable[[], None], how: Callable[[], int] = os.fork) -> int:
         RuntimeError: This subinterpreter may not fork.
     """
     # Were a handler to raise in the child before the `try`, the child would go on as its parent.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
+    with held_signals():
         pid = how()
         if pid == 0:
             _be_forked(run)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     if pid < 0:
         # Never to be taken for a child: kill(-1) reaches every process there is.
         raise OSError(errno.EAGAIN, "no process can be started")
@@ -190,6 +210,7 @@ def _serve(
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def send(answer: object) -> None:
         line = json.dumps(answer).encode() + b"\n"

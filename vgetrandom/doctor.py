@@ -45,7 +45,7 @@ def diagnose(*, thorough: bool = False) -> list[Row]:
             reasons.append(str(reason))
         if rows:
             break
-    why = _NOT_TRIED + "; ".join(reasons)
+    why = _NOT_TRIED + "; ".join(dict.fromkeys(reasons))
     return [rows.get(each.name) or Row(each.name, each.expected, why, ok=None) for each in PROBES]
 
 
@@ -85,7 +85,12 @@ def summary(rows: Sequence[Row]) -> str:
         memory = "wipe-on-fork memory for its state (it can reach swap)"
     else:
         memory = "no memory that is safe for a state (every draw is a system call)"
-    keys = "keys from the vDSO" if "vDSO getrandom" in has else "keys by system call"
+    if "vDSO getrandom" in has:
+        keys = "keys from the vDSO"
+    elif "vDSO getrandom" in unknown:
+        keys = "keys from a source that could not be probed"
+    else:
+        keys = "keys by system call"
     watch = "a" if "generation counter" in has else "no"
     gives = f"{memory}, {keys} and {watch} generation counter to watch"
     wrong = ", ".join(row.name for row in rows if row.ok is False)

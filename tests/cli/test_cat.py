@@ -6,25 +6,18 @@ import argparse
 import os
 import pty
 import subprocess
-import sys
 import time
 
 import pytest
 
+from support import commands
 from vgetrandom.cli import cat
-
-COMMAND = """
-import argparse, sys
-from vgetrandom.cli import cat
-
-parser = argparse.ArgumentParser(prog="vgetrandom cat")
-cat.add_arguments(parser)
-sys.exit(cat.run(parser.parse_args()))
-"""
+from vgetrandom.cli._size import size
+from vgetrandom.cli._statuses import FAILED, INTERRUPTED, READER_GONE
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-P", "-c", COMMAND, *arguments]
+    return commands.command("cat", *arguments)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -62,16 +55,19 @@ def test_they_are_random() -> None:
         ("3MB", 3_000_000),
         ("2GiB", 2 << 30),
         ("1T", 1 << 40),
+        ("1Q", 1 << 100),
     ],
 )
 def test_sizes_are_those_of_head(text: str, count: int) -> None:
-    assert cat.size(text) == count
+    assert size(text) == count
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.5", "0x10", "K", "1X", "1 K", "1mb", "٣", "1_000"])
+@pytest.mark.parametrize(
+    "text", ["", "-1", "1.5", "0x10", "K", "1X", "1 K", "1mb", "٣", "1_000", "9" * 5000]
+)
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="not a number of bytes"):
-        cat.size(text)
+        size(text)
 
 
 def test_a_bad_size_is_bad_usage() -> None:
@@ -87,7 +83,7 @@ def test_without_a_size_it_goes_on_until_the_reader_leaves() -> None:
         assert process.stderr
         assert len(process.stdout.read(3 << 20)) == 3 << 20
         process.stdout.close()
-        assert process.wait(timeout=30) == cat.READER_GONE
+        assert process.wait(timeout=30) == READER_GONE
         assert process.stderr.read() == b""
 
 
@@ -98,8 +94,9 @@ def test_a_full_disk_is_reported() -> None:
         done = subprocess.run(
             command("-n", "10"), stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
         )
-    assert done.returncode == cat.CANNOT_WRITE
-    assert done.stderr == b"vgetrandom cat: error: No space left on device\n"
+    assert done.returncode == FAILED
+    told = b"vgetrandom cat: error: No space left on device: 0 of 10 bytes written\n"
+    assert done.stderr == told
 
 
 def test_ctrl_c_ends_it_without_a_traceback() -> None:
@@ -110,8 +107,8 @@ def test_ctrl_c_ends_it_without_a_traceback() -> None:
         process.send_signal(2)
         time.sleep(0.1)
         process.stdout.read()
-        assert process.wait(timeout=30) == cat.INTERRUPTED
-        assert process.stderr.read() == b""
+        assert process.wait(timeout=30) == INTERRUPTED
+        assert process.stderr.read() == b"vgetrandom cat: interrupted\n"
 
 
 def test_progress_on_a_terminal() -> None:

@@ -123,16 +123,18 @@ def in_child(work: Callable[[], str], fork: Callable[[], int] = os.fork) -> str:
             text = f"!{error}"
         os.write(writable, text.encode(errors="backslashreplace"))
 
-    try:
-        pid = _child.fork(answer, fork)
-    finally:
-        os.close(writable)
-    try:
-        with open(readable) as answers:
-            text = answers.read()
-    finally:
-        os.kill(pid, signal.SIGKILL)  # it has answered, or this probe is being ended
-        os.waitpid(pid, 0)
+    with _child.held_signals() as release:
+        try:
+            pid = _child.fork(answer, fork)
+        finally:
+            os.close(writable)
+        try:
+            release()
+            with open(readable) as answers:
+                text = answers.read()
+        finally:
+            os.kill(pid, signal.SIGKILL)  # it has answered, or this probe is being ended
+            os.waitpid(pid, 0)
     if text.startswith("!"):
         raise NotHere(f"not tried: {text[1:]}")
     return text

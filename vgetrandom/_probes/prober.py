@@ -97,40 +97,42 @@ def run_one(probe: Probe, timeout: float = TIMEOUT) -> Row:
     Returns:
         What it found. A probe that crashes or hangs is a row that is not ok and says so.
     """
-    try:
-        readable, writable = os.pipe()
-    except OSError as error:
-        return Row(probe.name, probe.expected, f"not tried: no pipe: {error.strerror}", ok=None)
-    try:
-        pid = _child.fork(lambda: _answer(probe, writable))
-    except (OSError, RuntimeError) as error:
-        os.close(readable)
-        return Row(probe.name, probe.expected, f"not tried: no process: {error}", ok=None)
-    finally:
-        os.close(writable)
-    answer, ended = b"", False
-    news = select.poll()
-    news.register(readable, select.POLLIN)
-    try:
-        deadline = time.monotonic() + timeout
-        while not ended:
-            left = max(0.0, deadline - time.monotonic())
-            if not news.poll(left * 1000):
-                break
-            more = os.read(readable, 65536)
-            answer += more
-            ended = not more
-    finally:
-        # Also when this process is being ended: the probe removes its swap file or cgroup before it
-        # goes, and takes its own children with it.
-        if not ended:
-            os.kill(pid, signal.SIGTERM)
-            news.poll(GRACE * 1000)
-        os.close(readable)
-        for kill in (os.kill, os.killpg):
-            with contextlib.suppress(ProcessLookupError):
-                kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
+    with _child.held_signals() as release:
+        try:
+            readable, writable = os.pipe()
+        except OSError as error:
+            return Row(probe.name, probe.expected, f"not tried: no pipe: {error.strerror}", ok=None)
+        try:
+            pid = _child.fork(lambda: _answer(probe, writable))
+        except (OSError, RuntimeError) as error:
+            os.close(readable)
+            return Row(probe.name, probe.expected, f"not tried: no process: {error}", ok=None)
+        finally:
+            os.close(writable)
+        answer, ended = b"", False
+        news = select.poll()
+        news.register(readable, select.POLLIN)
+        try:
+            release()
+            deadline = time.monotonic() + timeout
+            while not ended:
+                left = max(0.0, deadline - time.monotonic())
+                if not news.poll(left * 1000):
+                    break
+                more = os.read(readable, 65536)
+                answer += more
+                ended = not more
+        finally:
+            # Also when this process is being ended: the probe removes its swap file or cgroup
+            # before it goes, and takes its own children with it.
+            if not ended:
+                os.kill(pid, signal.SIGTERM)
+                news.poll(GRACE * 1000)
+            os.close(readable)
+            for kill in (os.kill, os.killpg):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(pid, signal.SIGKILL)
+            _, status = os.waitpid(pid, 0)
     if not ended:
         answer = json.dumps([False, f"the probe did not end within {timeout:g} s"]).encode()
     try:

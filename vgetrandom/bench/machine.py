@@ -15,8 +15,16 @@ from vgetrandom import _proc
 from . import reach
 
 
+def _read(path: Path) -> str:
+    """A file of the kernel's; nothing where it is missing, as in some sandboxes, or secret."""
+    try:
+        return _proc.text(path).strip()
+    except OSError:
+        return ""
+
+
 def _cpu() -> str:
-    for line in _proc.lines("/proc/cpuinfo"):
+    for line in _read(Path("/proc/cpuinfo")).splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Model"):
             return value.strip()
@@ -33,8 +41,8 @@ def _libc() -> str:
 def _mitigations() -> dict[str, str]:
     """What the kernel says of each hardware vulnerability that touches this CPU."""
     folder = Path("/sys/devices/system/cpu/vulnerabilities")
-    told = {file.name: _proc.text(file).strip() for file in sorted(folder.glob("*"))}
-    return {name: text for name, text in told.items() if text != "Not affected"}
+    told = {file.name: _read(file) for file in sorted(folder.glob("*"))}
+    return {name: text for name, text in told.items() if text not in ("", "Not affected")}
 
 
 def _version() -> str:

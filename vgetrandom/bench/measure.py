@@ -247,14 +247,14 @@ def _rows(step: Step, effort: Effort, run: Run) -> Iterator[tuple[str, Sampler]]
     for peer in function.peers:
         try:
             call = peer.bind(size)
-        except (ImportError, AbsentError) as reason:
+        except (ImportError, OSError, AbsentError) as reason:
             # Without the path in brackets, which is nobody's business.
             run.absent[peer.name] = str(reason).partition(" (")[0]
             continue
         for case in group.cases:
             try:
                 sampler = case.start(Draw(peer, size, call), effort.seconds)
-            except AbsentError as reason:
+            except (OSError, AbsentError) as reason:
                 run.absent[f"{group.name}, {case.name}"] = str(reason)
                 continue
             if sampler:

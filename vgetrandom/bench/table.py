@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 
@@ -82,7 +83,9 @@ def show(table: Table) -> None:
         if number in table.sections and number:
             pretty.add_section()
         pretty.add_row(*map(Text, row), style="bold" if number in table.strong else None)
-    console = Console(file=sys.stdout)
+    # Neither colour nor bold for who wants none: https://no-color.org
+    styled = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    console = Console(file=sys.stdout, color_system="auto" if styled else None)
     # A pipe or a narrow terminal must not cut the figures short.
     edges = 3 * len(table.columns) + 1
     console.width = max(console.width, sum(table.widths()) + edges, len(table.title))

@@ -92,14 +92,21 @@ def in_threads(count: int, draw: Draw, seconds: float) -> Sampler:
         def work() -> None:
             timed = timer(draw.call)
             timed.timeit(untimed(loops))
-            together.wait()
+            try:
+                together.wait()
+            except threading.BrokenBarrierError:
+                return
             start = perf_counter_ns()
             timed.timeit(loops)
             spans.append((start, perf_counter_ns()))
 
         threads = [threading.Thread(target=work) for _ in range(count)]
-        for thread in threads:
-            thread.start()
+        try:
+            for thread in threads:
+                thread.start()
+        except BaseException:  # no more threads to be had, or Ctrl-C
+            together.abort()  # or those that have started would wait for ever
+            raise
         for thread in threads:
             thread.join()
         elapsed = max(end for _, end in spans) - min(start for start, _ in spans)

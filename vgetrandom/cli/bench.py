@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,10 @@ from vgetrandom.bench.groups import GROUPS, MAX_SIZE
 from vgetrandom.bench.measure import NORMAL, QUICK, RIGOROUS, Effort, Result, Run, Step
 from vgetrandom.bench.options import Options
 from vgetrandom.bench.table import Table, markdown, show
-
-OK, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
-
-
-def _size(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_SIZE:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from 1 to {MAX_SIZE}")
-    return int(text)
+from vgetrandom.cli import _interrupts, _streams
+from vgetrandom.cli._progress import Progress
+from vgetrandom.cli._size import size_between
+from vgetrandom.cli._statuses import BAD_USAGE, FAILED, INTERRUPTED, OK
 
 
 def _percent(text: str) -> float:
@@ -71,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sizes",
         nargs="+",
-        type=_size,
+        type=size_between(1, MAX_SIZE),
         default=[],
         metavar="BYTES",
         help="bytes per draw, for every group that has sizes (default: each group's own)",
@@ -131,29 +125,26 @@ def _check(options: Options) -> compare.Old | None:
         raise _UsageError(f"{options.compare}: {error}") from None
 
 
-def _progress_line(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-
 def _measure(steps: list[Step], effort: Effort, run: Run) -> int:
     """Measure into RUN, whatever happens; the exit status."""
     total = len(steps) * max(effort.workers, 1)
+    line = Progress()
 
     def progress(done: int, step: Step) -> None:
-        _progress_line(f"[{done + 1}/{total}] {step.label}")
+        line.show(f"[{done + 1}/{total}] {step.label}")
 
     try:
-        measure.measure(steps, effort, run, progress)
+        with _interrupts.raised():
+            measure.measure(steps, effort, run, progress)
     except KeyboardInterrupt:
-        _progress_line("")
-        print("interrupted: this is what there is so far", file=sys.stderr)
+        line.clear()
+        _interrupts.tell("interrupted: this is what there is so far")
         return INTERRUPTED
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        _progress_line("")
-        print(f"vgetrandom bench: stopped: {error}", file=sys.stderr)
+    except (OSError, RuntimeError, MemoryError) as error:
+        line.clear()
+        _streams.say(f"vgetrandom bench: error: stopped: {str(error) or 'not enough memory'}")
         return FAILED
-    _progress_line("")
+    line.clear()
     return OK
 
 
@@ -186,16 +177,16 @@ def _report_changes(
     old: compare.Old, results: list[Result], header: dict[str, Any], fail_above: float | None
 ) -> int:
     for difference in compare.other_machine(old.machine, header):
-        print(f"the older run is of another machine: {difference}", file=sys.stderr)
+        _streams.say(f"the older run is of another machine: {difference}")
     changes = compare.changes(old, results)
     if fail_above is None:
         return OK
     if not changes:
-        print("vgetrandom bench: error: no row in common with the older run", file=sys.stderr)
+        _streams.say("vgetrandom bench: error: no row in common with the older run")
         return BAD_USAGE
     slower = {key: change for key, change in changes.items() if change > fail_above}
     for key, change in slower.items():
-        print(f"slower: {key.group} {key.size} {key.name} {change:+.1f} %", file=sys.stderr)
+        _streams.say(f"slower: {key.group} {key.size} {key.name} {change:+.1f} %")
     return FAILED if slower else OK
 
 
@@ -230,13 +221,19 @@ def _run(options: Options) -> int:
     try:
         old = _check(options)
     except _UsageError as error:
-        print(f"vgetrandom bench: error: {error}", file=sys.stderr)
+        _streams.say(f"vgetrandom bench: error: {error}")
         return BAD_USAGE
     done = Run()
     header = machine.describe()
     status = _measure(options.steps(), options.effort, done)
     results = done.results()
     header |= {"command": options.command(), "complete": status == OK, "absent": done.absent}
+    # Files first: standard output may turn out to be closed or full.
+    try:
+        _write(options, header, results)
+    except OSError as error:
+        _streams.say(f"vgetrandom bench: error: {error}")
+        status = status or FAILED
     tables = report.tables(results)
     if old:
         tables.append(compare.table(old, results))
@@ -245,13 +242,8 @@ def _run(options: Options) -> int:
     if told:
         print(f"control: {told}")
     noisy = measure.too_noisy(control.without(results))
-    if noisy:
-        print("warning: too noisy to tell apart:", *noisy, sep="\n  ", file=sys.stderr)
-    try:
-        _write(options, header, results)
-    except OSError as error:
-        print(f"vgetrandom bench: error: {error}", file=sys.stderr)
-        status = status or FAILED
+    if noisy and status == OK:
+        _streams.say("\n  ".join(["warning: too noisy to tell apart:", *noisy]))
     if old and status == OK:
         status = _report_changes(old, results, header, options.fail_above)
     return status

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import textwrap
 from dataclasses import asdict
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from vgetrandom import doctor
+from vgetrandom.cli import _interrupts, _streams
+from vgetrandom.cli._statuses import FAILED, OK
 
 if TYPE_CHECKING:
     import argparse
@@ -68,9 +69,11 @@ def run(args: argparse.Namespace) -> int:
         args (argparse.Namespace): with what `add_arguments` added.
 
     Returns:
-        int: the exit status: 0 when the kernel does as documented, 1 when a probe contradicts it.
+        int: the exit status: 0 when the kernel does as documented, 1 when a probe contradicts it
+        or nothing could be probed.
     """
-    rows = doctor.diagnose(thorough=args.thorough)
+    with _interrupts.raised():  # the probes put right what they changed
+        rows = doctor.diagnose(thorough=args.thorough)
     reason = doctor.untried(rows)
     if args.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
@@ -79,6 +82,6 @@ def run(args: argparse.Namespace) -> int:
         print()
         print(doctor.summary(rows))
     if reason:
-        print(f"vgetrandom doctor: error: nothing was probed: {reason}", file=sys.stderr)
-        return 1
-    return int(any(row.ok is False for row in rows))
+        _streams.say(f"vgetrandom doctor: error: nothing was probed: {reason}")
+        return FAILED
+    return FAILED if any(row.ok is False for row in rows) else OK

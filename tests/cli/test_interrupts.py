@@ -1,0 +1,258 @@
+"""Ctrl-C, SIGTERM and SIGHUP in every phase: status 130, one line, nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import commands
+from support.commands import PRINTING, QUICK, one_line
+from vgetrandom.cli._statuses import INTERRUPTED, OK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+# A module in place of one that a command imports. It says that it is being imported, and waits.
+SLOW_IMPORT = """
+import os, time
+os.write({ready}, b"!")
+time.sleep({seconds})
+"""
+
+# Likewise, but it then is the module of that name.
+IN_BETWEEN = """
+import importlib, os, sys
+os.write({ready}, b"!")
+sys.path.remove({folder!r})
+del sys.modules[__name__]
+importlib.import_module(__name__)
+"""
+
+
+@contextlib.contextmanager
+def running(
+    *arguments: str, replaced: str = "", by: str = SLOW_IMPORT, folder: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run a command with a module replaced; also gives the pipe that it writes to."""
+    reader, writer = os.pipe()
+    if replaced:
+        path = folder / f"{replaced}.py"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(by.format(ready=writer, seconds=commands.PATIENCE, folder=str(folder)))
+    with subprocess.Popen(
+        commands.command(*arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[writer],
+        env=os.environ | {"PYTHONPATH": str(folder)},
+    ) as process:
+        os.close(writer)
+        try:
+            yield process, reader
+        finally:
+            process.kill()
+            os.close(reader)
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
+    """Wait for a process and read what it wrote, within bounds."""
+    assert process.stdout
+    assert process.stderr
+    output = process.stdout.read(commands.MOST)
+    return process.wait(commands.PATIENCE), output, process.stderr.read(commands.MOST)
+
+
+# --- during imports ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [
+        (("--version",), "argparse"),
+        (("--help",), "argparse"),
+        (("nonsense",), "argparse"),
+        (QUICK["info"], "json"),
+        (QUICK["info"], "cffi"),
+        (QUICK["cat"], "argparse"),
+        (("doctor",), "cffi"),
+        (commands.BENCH, "statistics"),
+    ],
+)
+def test_imports(arguments: tuple[str, ...], module: str, tmp_path: Path) -> None:
+    # All signals have one handler.
+    number = SIGNALS[len(module) % 3]
+    with running(*arguments, replaced=module, folder=tmp_path) as (process, ready):
+        assert os.read(ready, 1)
+        process.send_signal(number)
+        status, output, told = ended(process)
+    assert status == INTERRUPTED
+    assert one_line(told).endswith("interrupted")
+    assert not output
+
+
+def test_any_moment(tmp_path: Path) -> None:
+    moments = random.Random(1)
+    for number in range(12):
+        arguments = PRINTING["bench" if number % 2 else "info"]
+        with running(*arguments, replaced="argparse", by=IN_BETWEEN, folder=tmp_path) as (
+            process,
+            ready,
+        ):
+            assert os.read(ready, 1)
+            time.sleep(moments.uniform(0, 0.3))
+            process.send_signal(SIGNALS[number % 3])
+            status, _, told = ended(process)
+        assert status in (OK, INTERRUPTED), told
+        assert b"Traceback" not in told
+        if status == INTERRUPTED:
+            one_line(told)
+
+
+# --- at work ---
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_cat(number: signal.Signals, tmp_path: Path) -> None:
+    with running("cat", "-n", "1T", folder=tmp_path) as (process, _):
+        assert process.stdout
+        process.stdout.read(1)
+        process.send_signal(number)
+        status, _, told = ended(process)
+    assert status == INTERRUPTED
+    assert one_line(told) == "vgetrandom cat: interrupted"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_bench_shows_what_there_is(number: signal.Signals, tmp_path: Path) -> None:
+    """It waits for a peer, os.urandom having been bound already."""
+    pytest.importorskip("cryptography")
+    arguments = ("bench", "--quick", "--groups", "fill", "bytes", "--sizes", "16")
+    with running(*arguments, replaced="nacl/utils", folder=tmp_path) as (process, ready):
+        (tmp_path / "nacl/__init__.py").touch()
+        assert os.read(ready, 1)
+        process.send_signal(number)
+        status, output, told = ended(process)
+    assert status == INTERRUPTED
+    assert one_line(told) == "vgetrandom bench: interrupted: this is what there is so far"
+    assert b"random_bytes" in output or b"cpu" in output
+
+
+def children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in path.read_text().split()] if path.exists() else []
+
+
+def test_doctor_ends_its_children(tmp_path: Path) -> None:
+    if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+        pytest.skip("this kernel does not list children in /proc")
+    with running("doctor", "--json", folder=tmp_path) as (process, _):
+        patience = time.monotonic() + commands.PATIENCE
+        below: list[int] = []
+        while not below and time.monotonic() < patience:
+            time.sleep(0.01)
+            below = [
+                grandchild for child in children(process.pid) for grandchild in children(child)
+            ]
+        below += children(process.pid)
+        assert len(below) > 1
+        process.send_signal(signal.SIGINT)
+        status, _, told = ended(process)
+    assert status == INTERRUPTED
+    assert one_line(told) == "vgetrandom doctor: interrupted"
+    assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
+
+
+# --- while a reader keeps it waiting ---
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [*((name, signal.SIGINT) for name in QUICK), *(("cat", number) for number in SIGNALS[1:])],
+)
+@pytest.mark.parametrize("blocking", [True, False])
+def test_output(name: str, blocking: bool, number: signal.Signals) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, blocking)
+    with subprocess.Popen(
+        commands.command(*QUICK[name]), stdout=writer, stderr=subprocess.PIPE
+    ) as process:
+        wait = Path(f"/proc/{process.pid}/wchan")
+        patience = time.monotonic() + commands.PATIENCE
+        while wait.read_text() not in ("pipe_write", "anon_pipe_write", "do_sys_poll", "0"):
+            assert time.monotonic() < patience, wait.read_text()
+            time.sleep(0.01)
+        if wait.read_text() == "0":  # not shown here: a guess
+            time.sleep(1)
+        process.send_signal(number)
+        assert process.wait(commands.PATIENCE) == INTERRUPTED
+        assert process.stderr
+        assert "interrupted" in one_line(process.stderr.read(commands.MOST))
+    os.close(reader)
+    os.close(writer)
+
+
+# --- signals that are to be ignored, or get lost ---
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_is_ignored_stays_ignored(number: signal.Signals, tmp_path: Path) -> None:
+    """As under nohup, and for what a shell script runs in the background."""
+    size = 3 << 20
+    old = signal.signal(number, signal.SIG_IGN)
+    try:
+        with running("cat", "-n", str(size), folder=tmp_path) as (process, _):
+            assert process.stdout
+            got = process.stdout.read(1)
+            for _ in range(3):
+                process.send_signal(number)
+            status, output, told = ended(process)
+    finally:
+        signal.signal(number, old)
+    assert status == OK
+    assert len(got + output) == size
+    assert not told
+
+
+SWALLOWED = """
+import os, signal, time
+from vgetrandom.cli import _interrupts
+_interrupts.install()
+
+class Destructor:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+try:
+    with _interrupts.raised():
+        Destructor()
+        time.sleep(60)
+except KeyboardInterrupt:
+    print("once more")
+"""
+
+
+def test_a_signal_in_a_destructor_is_not_lost() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", SWALLOWED],
+        capture_output=True,
+        timeout=commands.PATIENCE,
+        check=False,
+    )
+    assert done.stdout == b"once more\n"
+    assert not done.stderr

@@ -1,0 +1,184 @@
+"""Limits and sandboxes: a command does its work, or one line names what is missing."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import commands
+from support.commands import one_line
+from vgetrandom.cli._statuses import FAILED, OK
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Prefix = tuple[str, ...]
+
+# Groups that start processes and threads.
+EVENTS = ("bench", "--quick", "--groups", "first-use", "--sizes", "16")
+THREADS = ("bench", "--quick", "--groups", "threads", "--sizes", "16")
+WORKERS = ("bench", "--rigorous", "--groups", "fill", "--sizes", "16")
+
+UNAFFECTED = {
+    "info": ("info",),
+    "cat": ("cat", "-n", "3M"),
+    "--version": ("--version",),
+    "--help": ("--help",),
+}
+
+
+def run(prefix: Prefix, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*prefix, *commands.command(*arguments)],
+        capture_output=True,
+        timeout=commands.PATIENCE,
+        check=False,
+    )
+
+
+def limited(limit: str) -> Prefix:
+    """Run under a limit of the shell's."""
+    return ("sh", "-c", f'ulimit {limit} && exec "$@"', "sh")
+
+
+@functools.cache
+def without_processes() -> Prefix:
+    """Run as a user who may start neither processes nor threads."""
+    if not shutil.which("setpriv") or not shutil.which("prlimit"):
+        pytest.skip("not installed: setpriv, prlimit (util-linux)")
+    prefix: Prefix = ("prlimit", "--nproc=1")
+    if os.geteuid() == 0:
+        # The limit is not for root. The capability is for reading what is below /root.
+        capability = "+dac_read_search"
+        nobody = ("--reuid=65534", "--regid=65534", "--clear-groups")
+        keep = (f"--inh-caps={capability}", f"--ambient-caps={capability}")
+        prefix = ("setpriv", *nobody, *keep, *prefix)
+    done = subprocess.run(
+        [*prefix, "sh", "-c", "true & true"],
+        capture_output=True,
+        check=False,
+        timeout=commands.PATIENCE,
+    )
+    if b"fork" not in done.stderr:
+        pytest.skip(f"cannot forbid processes here: {done.stderr.decode() or 'no effect'}")
+    if run(prefix, ["--version"]).returncode:
+        pytest.skip("this Python cannot be run as another user")
+    return prefix
+
+
+@functools.cache
+def without_mount(folder: str) -> Prefix:
+    """Run where a folder is empty."""
+    if not shutil.which("unshare"):
+        pytest.skip("not installed: unshare (util-linux)")
+    hide = f'mount -t tmpfs none {folder} && exec "$@"'
+    prefix: Prefix = ("unshare", "--mount", "sh", "-c", hide, "sh")
+    done = subprocess.run(
+        [*prefix, "true"], capture_output=True, check=False, timeout=commands.PATIENCE
+    )
+    if done.returncode:
+        pytest.skip(f"cannot hide {folder} here: {done.stderr.decode().strip()}")
+    return prefix
+
+
+# --- no processes, no threads ---
+
+
+@pytest.mark.parametrize("name", UNAFFECTED)
+def test_no_processes_are_needed(name: str) -> None:
+    done = run(without_processes(), UNAFFECTED[name])
+    assert done.returncode == OK
+    assert not done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        (("doctor",), "no process can be started: Resource temporarily unavailable"),
+        (EVENTS, "no process can be started: Resource temporarily unavailable"),
+        (WORKERS, "no process can be started: Resource temporarily unavailable"),
+        (THREADS, "can't start new thread"),
+    ],
+)
+def test_missing_processes_are_named(arguments: tuple[str, ...], missing: str) -> None:
+    done = run(without_processes(), arguments)
+    assert done.returncode == FAILED
+    assert missing in one_line(done.stderr)
+
+
+def test_rows_that_nobody_tried_say_so() -> None:
+    done = run(without_processes(), ["doctor", "--json"])
+    assert done.returncode == FAILED
+    one_line(done.stderr)
+    for row in json.loads(done.stdout):
+        assert row["ok"] is None
+        assert row["observed"].startswith("not tried: ")
+
+
+# --- no descriptors ---
+
+
+@pytest.mark.parametrize("count", [5, 7, 9])
+def test_missing_descriptors_are_named(count: int) -> None:
+    for arguments in UNAFFECTED.values():
+        done = run(limited(f"-n {count}"), arguments)
+        assert (done.returncode, done.stderr) == (OK, b"")
+    done = run(limited(f"-n {count}"), ["doctor", "--json"])
+    if done.returncode == FAILED:
+        assert "Too many open files" in one_line(done.stderr)
+    # Never a word about the kernel.
+    assert not [row for row in json.loads(done.stdout or "[]") if row["ok"] is False]
+
+
+def test_modules_that_cannot_be_opened_are_not_called_missing() -> None:
+    # Of four descriptors three are the streams: a module's own files can be read, one at a time,
+    # but nothing beside them.
+    done = run(limited("-n 4"), EVENTS)
+    assert done.returncode == FAILED
+    assert "Too many open files" in one_line(done.stderr)
+
+
+# --- no memory ---
+
+
+@pytest.mark.parametrize("kilobytes", [20_000, 24_000, 28_000, 32_000, 40_000])
+def test_missing_memory_is_named(kilobytes: int) -> None:
+    done = run(limited(f"-v {kilobytes}"), ["doctor"])
+    if done.returncode == FAILED:
+        one_line(done.stderr)
+    assert b"Traceback" not in done.stderr
+
+
+def test_the_benchmark_stops_at_a_size_that_it_cannot_have() -> None:
+    arguments = ("bench", "--quick", "--groups", "fill", "--sizes", "16", str(16 << 20))
+    done = run(limited("-v 40000"), arguments)
+    assert done.returncode == FAILED
+    assert "memory" in done.stderr.decode().splitlines()[0]
+    assert b"Traceback" not in done.stderr
+
+
+# --- no /proc, no /dev ---
+
+
+@pytest.mark.parametrize("folder", ["/proc", "/dev"])
+@pytest.mark.parametrize("arguments", [*UNAFFECTED.values(), commands.BENCH, ("doctor",)])
+def test_empty_folders(arguments: tuple[str, ...], folder: str) -> None:
+    done = run(without_mount(folder), arguments)
+    assert done.returncode == OK, done.stderr
+    assert not done.stderr or done.stderr.startswith(b"warning: too noisy")
+    if arguments is commands.BENCH and folder == "/dev":
+        assert re.search(rb"absent +/dev/urandom: .*No such file or directory", done.stdout)
+
+
+def test_what_needs_proc_is_not_tried_without_it() -> None:
+    done = run(without_mount("/proc"), ["doctor", "--json"])
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert not [row for row in rows.values() if row["ok"] is False]
+    assert "/proc" in rows["VmFlags"]["observed"] or "6.11" in rows["VmFlags"]["observed"]

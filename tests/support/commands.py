@@ -1,0 +1,59 @@
+"""The project's commands as processes: every one of them, with a bound on all that a test reads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+MOST = 1 << 22
+"""Bytes that a test reads of one stream at most: more is a failure, not a full memory."""
+
+PATIENCE = 60
+"""Seconds for what takes one or two."""
+
+BENCH = ("bench", "--quick", "--groups", "fill", "--sizes", "16")
+
+QUICK = {
+    "info": ("info",),
+    "cat": ("cat", "-n", "100000"),
+    "--version": ("--version",),
+    "--help": ("--help",),
+}
+"""Commands that take no time, by their names for the test."""
+
+SLOW = {"bench": BENCH, "doctor": ("doctor",)}
+
+PRINTING = QUICK | SLOW
+"""Every command, all of which write to standard output."""
+
+USAGE = {
+    "no such command": ("nonsense",),
+    "no such size": ("cat", "-n", "nonsense"),
+    "no such file": ("bench", "--compare", "/missing"),
+}
+"""Bad usage: status 2, a message, and nothing on standard output."""
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line of a command."""
+    return [sys.executable, "-P", "-m", "vgetrandom", *arguments]
+
+
+def run(
+    *arguments: str,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+    env: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end."""
+    return subprocess.run(
+        command(*arguments), stdout=stdout, stderr=stderr, env=env, timeout=PATIENCE, check=False
+    )
+
+
+def one_line(stderr: bytes) -> str:
+    """The one line that standard error holds."""
+    lines = stderr.decode().splitlines()
+    assert len(lines) == 1, stderr[-2000:].decode()
+    assert not lines[0].startswith("Traceback")
+    return lines[0]
