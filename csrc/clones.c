@@ -116,6 +116,12 @@ void clones_notes(struct notes *notes)
 		note(notes, "VMGENID tells the kernel that the machine was cloned, and nothing "
 			    "tells this library: up to one batch per thread may be the same in "
 			    "every clone, unless reseed() is called after the restore");
+	if (watch_was_refused_vmclock())
+		note(notes, "there is a /dev/vmclock0 that may not be opened (it is root's alone "
+			    "unless a rule opens it): of a clone of this machine it tells others");
+	if (watch_has_vmclock() && !watch_has_vmclock_counter())
+		note(notes, "this machine's vmclock does not count snapshots: its disruption "
+			    "marker is watched, which also moves at a live migration");
 	if (strcmp(name, "vmclock") == 0)
 		note(notes, "vmclock tells of a clone of this machine, but not the kernel's "
 			    "generator: until it reseeds by itself, keys are the same in every "

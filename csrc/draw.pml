@@ -9,8 +9,13 @@
  * A fork goes on as the child, whose page is zero. What its parent may yet draw is everything from
  * keys that were given before the fork; the child must draw none of it.
  *
+ * vgetrandom_reseed() gives bytes, and marks the state, in two steps of another thread; additional.pml
+ * has these with loads and stores out of order. The clock, each run's nonce, is left out: it parts
+ * machines, of which there is one here.
+ *
  * Checked at every output: its key is not zero (1), was given no earlier than the kernel's last
- * reseed that the draw can have seen (2), and nobody has had, or may have, that output (3).
+ * reseed that the draw can have seen (2), nobody has had, or may have, that output (3), and it has
+ * the bytes if the call that gave them was over when the draw last looked (4).
  */
 
 #ifndef DRAWS
@@ -19,11 +24,14 @@
 #ifndef EVENTS
 #define EVENTS	   4 /* of all kinds together */
 #endif
+#ifndef BYTES
+#define BYTES	   1 /* calls that give bytes: 0 or 1 */
+#endif
 #define BATCH	   2
 #define KEYS	   24
 #define REQUESTED  255 /* as a generation */
 
-mtype = { IDLE, LOAD, TAKE_OUT, CHECK, COMPARE, EMPTY, STAMP_READ, STAMP, FETCH, POSITION, MIX,
+mtype = { IDLE, LOAD, TAKE_OUT, CHECK, COMPARE, EMPTY, STAMP_READ, STAMP, FETCH, ADD, POSITION, MIX,
 	  EXPAND, FILL, SERVE, ADVANCE, LOOK_AGAIN, LAST_COMPARE, PUT_BACK, KERNEL };
 
 /* ---- the page: droppable ---- */
@@ -38,6 +46,7 @@ byte seen[2];	/* a generation */
 byte left[2];	/* a position */
 byte fresh[2];	/* the key at work */
 byte output_key[2], output_position[2];
+bool told[2]; /* that call was over when it last looked */
 bit attempt[2]; /* the second */
 bit over[2];	/* but for its return, when the process was forked: parent and child both have it */
 byte f;		/* the frame that runs */
@@ -47,6 +56,8 @@ byte watched = 1; /* the kernel's generation */
 byte keys, keys_at_fork;
 byte draws, events;
 byte born[KEYS]; /* the generation that a key was given under */
+bool given, marked; /* the bytes of the one call that gives any; the state, after them */
+bool has[KEYS];	    /* those bytes */
 bool had[KEYS * (BATCH + 1)];
 
 inline new_key(k)
@@ -61,6 +72,7 @@ inline give_output()
 {
 	assert(output_key[f] != 0); /* (1) */
 	assert(born[output_key[f]] >= watched); /* (2) */
+	assert(has[output_key[f]] || !told[f]); /* (4) */
 	if
 	:: over[f]
 	:: else ->
@@ -101,6 +113,13 @@ inline step()
 		at[f] = FETCH
 	:: at[f] == FETCH ->
 		new_key(key);
+		at[f] = ADD
+	/* To whatever the page has by now. */
+	:: at[f] == ADD ->
+		if
+		:: key != 0 -> has[key] = given
+		:: else
+		fi;
 		at[f] = POSITION
 
 	/* serve() and refill() */
@@ -110,7 +129,7 @@ inline step()
 	:: at[f] == MIX ->
 		fresh[f] = 0;
 		if
-		:: key != 0 -> new_key(fresh[f]); born[fresh[f]] = born[key]
+		:: key != 0 -> new_key(fresh[f]); born[fresh[f]] = born[key]; has[fresh[f]] = has[key]
 		:: else
 		fi;
 		at[f] = EXPAND
@@ -133,6 +152,7 @@ inline step()
 	/* After the last use of the page: is it still what it was? One retry, then the kernel. */
 	:: at[f] == LOOK_AGAIN ->
 		seen[f] = generation;
+		told[f] = marked;
 		at[f] = LAST_COMPARE
 	:: at[f] == LAST_COMPARE ->
 		if
@@ -168,7 +188,7 @@ inline wipe()
 inline forget(i)
 {
 	seen[i] = 0; left[i] = 0; fresh[i] = 0; output_key[i] = 0; output_position[i] = 0;
-	attempt[i] = 0; over[i] = 0
+	attempt[i] = 0; over[i] = 0; told[i] = 0
 }
 
 active proctype machine()
@@ -194,6 +214,9 @@ active proctype machine()
 	/* The kernel reseeds; another thread calls vgetrandom_reseed(). */
 	:: atomic { events < EVENTS -> events++; watched++ }
 	:: atomic { events < EVENTS -> events++; generation = REQUESTED }
+	/* Another one gives it bytes, in two steps. */
+	:: atomic { events < EVENTS && BYTES && !given -> events++; given = true }
+	:: atomic { given && !marked -> generation = REQUESTED; marked = true }
 	:: atomic { draws == DRAWS && at[0] == IDLE && at[1] == IDLE -> break }
 	od
 }

@@ -7,7 +7,6 @@
 
 #include "additional.h"
 #include "chacha20/chacha20.h"
-#include "clock.h"
 #include "clones.h"
 #include "draw.h"
 #include "memory.h"
@@ -25,25 +24,13 @@
  * that begin meanwhile, do it themselves. */
 static _Atomic bool searched;
 
-/* A thread that forbids itself the counter later gets SIGSEGV, as it does from libc's
- * clock_gettime(3). Threads and children inherit it, so that the first to ask asks for all:
- * prctl(2) is not for a sandbox. */
-static _Atomic bool coarse_clock;
-
 static void search_files(void)
 {
 	/* Who keeps no state has nothing to watch. */
 	if (memory_kind() == MEMORY_NONE)
 		return;
-	if (!searched)
-		coarse_clock = clock_counter_is_forbidden();
 	watch_search_files();
 	searched = true;
-}
-
-bool prepared_for_coarse_clock(void)
-{
-	return coarse_clock;
 }
 
 void prepare_first_draw(void)

@@ -2,14 +2,9 @@
 #ifndef VGETRANDOM_PREPARE_H
 #define VGETRANDOM_PREPARE_H
 
-#include <stdbool.h>
-
 /* To be called where a thread claims its state: searches files at the first draw of a process, and
  * of those that were forked from it, at none after. */
 void prepare_first_draw(void);
-
-/* Whether the first draw's thread may not read the CPU's counter (clock.h). */
-bool prepared_for_coarse_clock(void);
 
 /* Has the calling thread draw, after everything that info() tells of has been looked for, what a
  * passing shortage denied again. Returns 0; -1 with errno set where the kernel gave no bytes. */

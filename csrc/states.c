@@ -2,6 +2,7 @@
 #include "states.h"
 
 #include "chacha20/chacha20.h"
+#include "clock.h"
 #include "counters.h"
 #include "memory.h"
 #include "prepare.h"
@@ -217,7 +218,9 @@ static enum lack claim(struct slot **claimed)
 		give_back(slot);
 		return LACKS_EXIT_HOOK;
 	}
-	slot->coarse = prepared_for_coarse_clock();
+	/* Each thread may have forbidden itself the counter. One that does so later gets SIGSEGV,
+	 * as it does from libc's clock_gettime(3). Children inherit it. */
+	slot->coarse = clock_counter_is_forbidden();
 	*claimed = slot;
 	return LACKS_NOTHING;
 }

@@ -12,6 +12,7 @@
 #define VMCLOCK_MAGIC "VCLK"
 #define VMCLOCK_SIZE_OFFSET 4
 #define VMCLOCK_VERSION_OFFSET 8
+#define VMCLOCK_DISRUPTION_OFFSET 16
 #define VMCLOCK_FLAGS_OFFSET 24
 #define VMCLOCK_GENERATION_OFFSET 104
 #define VMCLOCK_GENERATION_PRESENT (UINT64_C(1) << 8)
@@ -29,31 +30,48 @@ static const unsigned char *map(const char *path, size_t size)
 	return page;
 }
 
+static uint64_t word_at(const unsigned char *page, size_t offset, size_t bytes)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, page + offset, bytes);
+	return word;
+}
+
 watched_word *vmclock_map(const char *path)
 {
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 	const unsigned char *page = map(path, size);
-	uint32_t bytes;
-	uint16_t version;
-	uint64_t flags;
 
 	if (!page)
 		return NULL;
-	memcpy(&bytes, page + VMCLOCK_SIZE_OFFSET, sizeof(bytes));
-	memcpy(&version, page + VMCLOCK_VERSION_OFFSET, sizeof(version));
-	memcpy(&flags, page + VMCLOCK_FLAGS_OFFSET, sizeof(flags));
-	if (memcmp(page, VMCLOCK_MAGIC, strlen(VMCLOCK_MAGIC)) == 0 && version == 1 &&
-	    bytes >= VMCLOCK_GENERATION_OFFSET + sizeof(uint64_t) &&
-	    (flags & VMCLOCK_GENERATION_PRESENT))
-		return (watched_word *)(const void *)(page + VMCLOCK_GENERATION_OFFSET);
-	system_munmap(page, size);
-	errno = ENODEV;
-	return NULL;
+	uint64_t bytes = word_at(page, VMCLOCK_SIZE_OFFSET, sizeof(uint32_t));
+	uint64_t version = word_at(page, VMCLOCK_VERSION_OFFSET, sizeof(uint16_t));
+	size_t offset = VMCLOCK_DISRUPTION_OFFSET;
+
+	if (memcmp(page, VMCLOCK_MAGIC, strlen(VMCLOCK_MAGIC)) != 0 || version != 1 ||
+	    bytes < VMCLOCK_FLAGS_OFFSET + sizeof(uint64_t)) {
+		system_munmap(page, size);
+		errno = ENODEV;
+		return NULL;
+	}
+	if ((word_at(page, VMCLOCK_FLAGS_OFFSET, sizeof(uint64_t)) & VMCLOCK_GENERATION_PRESENT) &&
+	    bytes >= VMCLOCK_GENERATION_OFFSET + sizeof(uint64_t))
+		offset = VMCLOCK_GENERATION_OFFSET;
+	return (watched_word *)(const void *)(page + offset);
+}
+
+static size_t offset_of(watched_word *word)
+{
+	return (uintptr_t)word & ((size_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+bool vmclock_is_counter(watched_word *word)
+{
+	return offset_of(word) == VMCLOCK_GENERATION_OFFSET;
 }
 
 void vmclock_unmap(watched_word *word)
 {
-	const unsigned char *page = (const unsigned char *)word - VMCLOCK_GENERATION_OFFSET;
-
-	system_munmap(page, (size_t)sysconf(_SC_PAGESIZE));
+	system_munmap((const unsigned char *)word - offset_of(word), (size_t)sysconf(_SC_PAGESIZE));
 }

@@ -1,14 +1,21 @@
-/* The VM generation counter that a hypervisor may offer in a page of its own. */
+/* The page in which a hypervisor tells of snapshots and migrations. */
 #ifndef VGETRANDOM_VMCLOCK_H
 #define VGETRANDOM_VMCLOCK_H
 
 #include "watch.h"
 
-/* Maps the vmclock device at PATH read-only and returns its generation counter; NULL with errno set
- * where there is no device, it cannot be opened, or it has no such counter. */
+#include <stdbool.h>
+
+/* Maps the vmclock device at PATH read-only and returns the word to watch in it: its generation
+ * counter, or, where the hypervisor offers none, its disruption marker. NULL with errno set where
+ * there is no such device or it cannot be opened. */
 watched_word *vmclock_map(const char *path);
 
-/* For a counter that is not watched after all. */
+/* Whether that is the counter, which moves for clones alone. The marker moves at every jump of the
+ * clock, live migrations included. */
+bool vmclock_is_counter(watched_word *word);
+
+/* For a word that is not watched after all. */
 void vmclock_unmap(watched_word *word);
 
 #endif

@@ -25,6 +25,7 @@ static _Atomic bool disagreed;
 
 /* Whether the device and the pages were found, or will never be. */
 static _Atomic bool vm_settled, pages_settled;
+static _Atomic bool vm_refused;
 
 /* The pages of [vvar], which stay where they are as long as the process and its children run; those
  * that can be read may be others in a child that was moved to another time namespace. */
@@ -68,16 +69,17 @@ int watch_find(const void *page, size_t page_bytes, const void *opaque, size_t o
 
 /* ---- what is found in files, once ---- */
 
-static void find_vm(void)
+void watch_search_vmclock(const char *path)
 {
-	watched_word *unset = &unwatched, *word;
+	watched_word *unset = &unwatched, *word = vmclock_map(path);
 
-	if (vm_settled)
+	if (!word) {
+		vm_settled = !is_shortage(errno);
+		vm_refused = errno == EACCES || errno == EPERM;
 		return;
-	word = vmclock_map("/dev/vmclock0");
-	if (word || !is_shortage(errno))
-		vm_settled = true;
-	if (word && !atomic_compare_exchange_strong(&watch.vm, &unset, word))
+	}
+	vm_settled = true;
+	if (!atomic_compare_exchange_strong(&watch.vm, &unset, word))
 		vmclock_unmap(word);
 }
 
@@ -111,7 +113,8 @@ void watch_search_files(void)
 		phase = OVER;
 		return;
 	}
-	find_vm();
+	if (!vm_settled)
+		watch_search_vmclock("/dev/vmclock0");
 	find_pages();
 	/* The next refill is to look whatever the last ones saw. */
 	refills = 0;
@@ -211,6 +214,16 @@ bool watch_has_kernel(void)
 bool watch_has_vmclock(void)
 {
 	return watch.vm != &unwatched;
+}
+
+bool watch_has_vmclock_counter(void)
+{
+	return watch_has_vmclock() && vmclock_is_counter(watch.vm);
+}
+
+bool watch_was_refused_vmclock(void)
+{
+	return vm_refused;
 }
 
 const char *watch_name(void)

@@ -16,7 +16,7 @@ typedef const _Atomic uint64_t watched_word;
 /* Never NULL: a word that is not watched is a constant. */
 struct watch {
 	_Atomic(watched_word *) kernel; /* the generation in [vvar], private to kernel and vDSO */
-	_Atomic(watched_word *) vm;     /* the generation in /dev/vmclock0 */
+	_Atomic(watched_word *) vm; /* the generation in /dev/vmclock0, or its disruption marker */
 };
 extern struct watch watch HIDDEN;
 
@@ -47,6 +47,9 @@ static inline uint64_t vm_generation(void)
  * shortage denied is looked for again by the next call, all else never again. */
 void watch_search_files(void);
 
+/* The same for the vmclock device at PATH alone. */
+void watch_search_vmclock(const char *path);
+
 /* Finds out which of these pages the process of EPOCH can read; a system call each, once. */
 void watch_probe_pages(uint64_t epoch);
 
@@ -66,6 +69,11 @@ int watch_find(const void *page, size_t page_bytes, const void *opaque, size_t o
 /* Which of the two words are watched. */
 bool watch_has_kernel(void);
 bool watch_has_vmclock(void);
+
+/* Whether vmclock has a counter, beside its disruption marker; whether there is a device that may
+ * not be opened. */
+bool watch_has_vmclock_counter(void);
+bool watch_was_refused_vmclock(void);
 
 /* "vdso-generation", "vmclock" or "none". */
 const char *watch_name(void);

@@ -73,8 +73,8 @@ extern "C" {
  * a page that nobody gives back.
  *
  * Clones of a machine are parted by the clock, which each run of keystream takes for its nonce: the
- * CPU's counter, where it has one to read. Who forbids himself the counter (prctl(2), PR_SET_TSC)
- * must do so before the process's first draw; later he gets SIGSEGV, as from clock_gettime(3).
+ * CPU's counter, where it has one to read. A thread that forbids itself the counter (prctl(2),
+ * PR_SET_TSC) must do so before its first draw; later it gets SIGSEGV, as from clock_gettime(3).
  *
  * A child that shares its parent's memory must not draw: after vfork(2), as POSIX has it, and after
  * a raw clone(CLONE_VM), whose threads libc does not know. Raw clone(2) without it is a fork.

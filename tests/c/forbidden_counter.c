@@ -1,5 +1,6 @@
 /* A process that has forbidden itself the CPU's counter (PR_SET_TSC) draws by a coarser clock; with
- * the argument "later" it forbids it after its first draw. Exits 77 where it cannot be forbidden.
+ * the argument "thread" a thread does so when others have drawn, and with "later" a thread that has
+ * drawn itself. Exits 77 where it cannot be forbidden.
  */
 #define _GNU_SOURCE
 #include "../../csrc/include/vgetrandom.h"
@@ -38,6 +39,12 @@ static void *draw(void *unused)
 	return NULL;
 }
 
+static void *forbid_and_draw(void *unused)
+{
+	forbid();
+	return draw(unused);
+}
+
 int main(int argc, char **argv)
 {
 	struct vgetrandom_info info;
@@ -46,8 +53,14 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	int status;
 
-	if (argc > 1 && strcmp(argv[1], "later") == 0 && vgetrandom(drawn, sizeof(drawn), 0) != 16)
+	if (argc > 1 && vgetrandom(drawn, sizeof(drawn), 0) != 16)
 		err(1, "vgetrandom");
+	if (argc > 1 && strcmp(argv[1], "thread") == 0) {
+		if (pthread_create(&thread, NULL, forbid_and_draw, NULL) ||
+		    pthread_join(thread, NULL))
+			errx(1, "no thread");
+		return 0;
+	}
 	forbid();
 	draw(NULL);
 	if (pthread_create(&thread, NULL, draw, NULL) || pthread_join(thread, NULL))

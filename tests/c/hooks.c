@@ -7,7 +7,6 @@
 #include "../../csrc/draw.h"
 #include "../../csrc/hchacha20.h"
 #include "../../csrc/states.h"
-#include "../../csrc/vmclock.h"
 #include "../../csrc/watch.h"
 
 #include <string.h>
@@ -141,11 +140,8 @@ int hook_watch_find(const void *page, size_t page_bytes, const void *opaque, siz
 
 bool hook_watch_vmclock(const char *path)
 {
-	watched_word *word = vmclock_map(path);
-
-	if (word)
-		watch.vm = word;
-	return word != NULL;
+	watch_search_vmclock(path);
+	return watch_has_vmclock();
 }
 
 int hook_clones_find_vmgenid(const char *buses)

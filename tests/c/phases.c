@@ -38,8 +38,8 @@ static bool is(const char *name, const char *other)
 /* ---- the lists ---- */
 
 #define IN_ALL SYS_getrandom
-#define WITHOUT_A_STATE IN_ALL, SYS_mmap, SYS_munmap, SYS_madvise, SYS_mlock2
-#define FIRST_DRAW WITHOUT_A_STATE, SYS_openat, SYS_ioctl, SYS_close, SYS_rt_sigprocmask, SYS_prctl
+#define WITHOUT_A_STATE IN_ALL, SYS_mmap, SYS_munmap, SYS_madvise, SYS_mlock2, SYS_prctl
+#define FIRST_DRAW WITHOUT_A_STATE, SYS_openat, SYS_ioctl, SYS_close, SYS_rt_sigprocmask
 
 static const int with_a_state[] = { IN_ALL, -1 };
 static const int without_a_state[] = { WITHOUT_A_STATE, -1 };

@@ -111,6 +111,10 @@ def test_the_counter_is_forbidden() -> None:
     assert forbidden_counter() == 0
 
 
+def test_the_counter_is_forbidden_to_one_thread() -> None:
+    assert forbidden_counter("thread") == 0
+
+
 @stateful
 def test_the_counter_is_forbidden_later() -> None:
     """As from libc's clock_gettime()."""

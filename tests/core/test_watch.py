@@ -421,16 +421,30 @@ def vmclock(
     return bytes(page)
 
 
-def clone_machine(path: Path, generation: int) -> None:
+COUNTER, MARKER = 104, 16
+
+
+def clone_machine(path: Path, generation: int, word: int = COUNTER) -> None:
     with path.open("r+b") as file:
-        file.seek(104)
+        file.seek(word)
         file.write(struct.pack("<Q", generation))
 
 
 @own_process
-def test_vmclock_makes_the_next_draw_a_reseed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "word"),
+    [
+        (vmclock(), COUNTER),
+        (vmclock(flags=0x3FF), COUNTER),
+        (vmclock(flags=0), MARKER),
+        (vmclock(flags=~(1 << 8) & 0xFFFF, size=104), MARKER),
+        (vmclock(size=111), MARKER),
+    ],
+    ids=["counter", "all flags", "no flags", "other flags", "no room"],
+)
+def test_vmclock_makes_the_next_draw_a_reseed(page: bytes, word: int, tmp_path: Path) -> None:
     path = tmp_path / "vmclock"
-    path.write_bytes(vmclock())
+    path.write_bytes(page)
     kernel = new_kernel()
     kernel.script.vvar_pages = 0
     kernel.draw(16)
@@ -441,9 +455,28 @@ def test_vmclock_makes_the_next_draw_a_reseed(tmp_path: Path) -> None:
         before = kernel.stats().reseeds_generation
         kernel.draw(16)
         assert kernel.stats().reseeds_generation == before
-        clone_machine(path, generation)
+        clone_machine(path, generation, COUNTER + MARKER - word)  # the other one
+        kernel.draw(16)
+        assert kernel.stats().reseeds_generation == before
+        clone_machine(path, generation, word)
         kernel.draw(16)
         assert kernel.stats().reseeds_generation == before + 1
+    assert any("disruption marker" in note for note in kernel.notes()) == (word == MARKER)
+    if vgetrandom.info().clones != "vmgenid":
+        assert kernel.text(kernel.info().clones) == "vmclock"
+
+
+@own_process
+def test_a_vmclock_that_may_not_be_opened_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    path = tmp_path / "vmclock"
+    path.write_bytes(vmclock())
+    path.chmod(0)
+    kernel = new_kernel()
+    if os.geteuid() == 0:
+        os.setuid(65534)
+    assert not kernel.lib.hook_watch_vmclock(str(path).encode())
+    assert any("may not be opened" in note for note in kernel.notes())
 
 
 @own_process
@@ -476,17 +509,15 @@ def test_vmclock_beside_the_kernel_s_generation(tmp_path: Path) -> None:
     "page",
     [
         vmclock(magic=b"KLCV"),
-        vmclock(size=111),
+        vmclock(size=31),
         vmclock(size=0),
         vmclock(version=2),
         vmclock(version=0),
-        vmclock(flags=0),
-        vmclock(flags=~(1 << 8) & 0xFFFF),
         bytes(4096),
     ],
-    ids=["magic", "size", "no size", "version", "no version", "flags", "other flags", "zeros"],
+    ids=["magic", "size", "no size", "version", "no version", "zeros"],
 )
-def test_what_is_no_vmclock_with_a_generation(page: bytes, tmp_path: Path) -> None:
+def test_what_is_no_vmclock(page: bytes, tmp_path: Path) -> None:
     path = tmp_path / "vmclock"
     path.write_bytes(page)
     kernel = new_kernel()

@@ -17,10 +17,14 @@ QUICK_EVENTS = 4
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many draws, besides those of handlers, and how many events to try in every order."""
+    """How many draws, besides those of handlers, and how many events to try in every order.
+
+    With `bytes_given`, one of the events may be a call that gives reseed() bytes.
+    """
 
     draws: int
     events: int
+    bytes_given: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,21 @@ DEFECTS: dict[str, tuple[tuple[str, str], ...]] = {
     "generation written after the key": (
         ("available = 0;\n\t\tat[f] = STAMP_READ", "available = 0;\n\t\tat[f] = FETCH"),
         ("generation = seen[f];\n\t\tat[f] = FETCH", "generation = seen[f];\n\t\tat[f] = POSITION"),
-        ("new_key(key);\n\t\tat[f] = POSITION", "new_key(key);\n\t\tat[f] = STAMP_READ"),
+        ("new_key(key);\n\t\tat[f] = ADD", "new_key(key);\n\t\tat[f] = STAMP_READ"),
     ),
     "final check removed": (
         (":: seen[f] == watched ->\n\t\t\tgive_output", ":: true ->\n\t\t\tgive_output"),
     ),
-    "final check on a copy": (
-        ("seen[f] = generation;\n\t\tat[f] = LAST_COMPARE", "at[f] = LAST_COMPARE"),
-    ),
+    "final check on a copy": (("seen[f] = generation;\n\t\ttold[f]", "told[f]"),),
     "batch kept over a reseed": (("available = 0;\n\t\tat[f] = STAMP_READ", "at[f] = STAMP_READ"),),
+    "bytes left out": ((":: key != 0 -> has[key] = given\n", ":: key != 0\n"),),
+    "state marked before the bytes are given": (
+        (
+            "BYTES && !given -> events++; given",
+            "BYTES && !marked -> events++; generation = REQUESTED; marked",
+        ),
+        ("given && !marked -> generation = REQUESTED; marked", "marked && !given -> given"),
+    ),
     "position not advanced": (("available = left[f] - 1;", "skip;"),),
 }
 
@@ -96,7 +106,10 @@ def check(model: str, bounds: Bounds = Bounds(0, 0)) -> Verdict:
             ).stdout
 
         Path(directory, "model.pml").write_text(model)
-        run("spin", f"-DDRAWS={bounds.draws}", f"-DEVENTS={bounds.events}", "-a", "model.pml")
+        sizes = (bounds.draws, bounds.events, int(bounds.bytes_given))
+        names = ("DRAWS", "EVENTS", "BYTES")
+        options = [f"-D{name}={size}" for name, size in zip(names, sizes, strict=True)]
+        run("spin", *options, "-a", "model.pml")
         # The generated C is not ours to keep clean of warnings.
         optimise = "-O2" if bounds.events > QUICK_EVENTS else "-O0"  # compiling takes time too
         run("cc", "-w", optimise, "-DSAFETY", "-DCOLLAPSE", "-DNOREDUCE", "-o", "pan", "pan.c")

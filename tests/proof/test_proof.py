@@ -19,8 +19,13 @@ from support.tools import missing
 pytestmark = pytest.mark.skipif(missing(*TOOLS) != "", reason=f"not installed: {missing(*TOOLS)}")
 
 
-def test_no_order_of_events_gives_a_bad_output() -> None:
-    verdict = check(MODEL.read_text(), Bounds(draws=2, events=4))
+@pytest.mark.parametrize(
+    "bounds",
+    [Bounds(draws=2, events=4), Bounds(draws=2, events=3, bytes_given=True)],
+    ids=["events", "bytes"],
+)
+def test_no_order_of_events_gives_a_bad_output(bounds: Bounds) -> None:
+    verdict = check(MODEL.read_text(), bounds)
     assert verdict.violation == ""
     assert verdict.complete
     assert verdict.states > 100_000
@@ -28,7 +33,7 @@ def test_no_order_of_events_gives_a_bad_output() -> None:
 
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_seeded_defect_is_caught(name: str) -> None:
-    assert check(defective(name), Bounds(draws=2, events=4)).violation
+    assert check(defective(name), Bounds(draws=2, events=3, bytes_given=True)).violation
 
 
 def test_no_order_of_memory_accesses_leaves_a_key_without_the_bytes() -> None:
