@@ -18,8 +18,8 @@ test-integration: $(VENV)/installed-integration
 	$(BIN)/pytest tests/integration $(ARGS)
 
 # What tests skip without: Debian's packages, as root. None of it is needed to install or to use.
-TOOLS = clang libclang-rt-dev spin valgrind strace gdb qemu-user gcc-aarch64-linux-gnu \
-        gcc-s390x-linux-gnu libc6-dev-s390x-cross \
+TOOLS = clang clang-tidy libclang-rt-dev spin valgrind strace gdb qemu-user \
+        gcc-aarch64-linux-gnu gcc-s390x-linux-gnu libc6-dev-s390x-cross \
         libc6-dev-arm64-cross rng-tools-debian dieharder
 tools:
 	.ci/tools $(TOOLS)
@@ -28,7 +28,17 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
+	$(BIN)/cmake -S . -B build/lint -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja \
+	  -DPython_EXECUTABLE=$(abspath $(BIN))/python -DCMAKE_C_FLAGS=-Werror \
+	  -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DVGETRANDOM_PYTHON=ON -DVGETRANDOM_TESTS=ON \
+	  -DVGETRANDOM_BENCH=ON >/dev/null
+	$(BIN)/cmake --build build/lint
+	if command -v clang-tidy >/dev/null; then \
+	  $(COMPILED) | xargs -P 4 -n 2 clang-tidy --quiet \
+	    --extra-arg=-Wno-unknown-warning-option -p build/lint; \
+	else echo 'clang-tidy is not installed: the C code is not looked at by it.'; fi
 
 # The pages of docs/ and the API reference, in build/site.
 docs: $(VENV)/installed-docs
@@ -40,6 +50,8 @@ format: $(VENV)/installed-lint
 	$(BIN)/clang-format -i $(C_FILES)
 
 C_FILES = $(shell find csrc tests bench -name '*.[ch]')
+# Lists what is compiled of csrc here: other machines' instruction sets are not.
+COMPILED = sed -n 's|^ *"file": "\(.*/csrc/.*\.c\)",*$$|\1|p' build/lint/compile_commands.json | sort -u
 SOURCES = $(shell find csrc vgetrandom -name '*.[ch]' -o -name '*.py*' -o -name CMakeLists.txt) \
           $(wildcard cmake/*.cmake) CMakeLists.txt pyproject.toml README.md
 PIP_INSTALL = $(BIN)/python -m pip --disable-pip-version-check install --quiet

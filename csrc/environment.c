@@ -70,7 +70,7 @@ static void add(uint32_t *found, uint32_t *seen, const char *entry)
 static uint32_t read_from_kernel(void)
 {
 	int file = system_open("/proc/self/environ");
-	char piece[256], entry[ENTRY_BYTES];
+	char piece[256], entry[ENTRY_BYTES] = "";
 	uint32_t found = 0, seen = 0;
 	size_t length = 0;
 	ssize_t got;

@@ -257,7 +257,7 @@ void state_claim(void)
 	self.state = slot ? slot->state : NULL;
 	if (lacks != LACKS_NOTHING)
 		pause_claiming();
-	self.lacks = lacks;
+	self.lacks = (uint8_t)lacks;
 	barrier();
 	self.closed = false;
 }

@@ -23,7 +23,7 @@
 
 /* Draws and records SIZE bytes, a multiple of 16 so that whatever is shared by two draws is found
  * at the same offset in both. */
-static void draw(size_t size)
+static inline void draw(size_t size)
 {
 	static _Thread_local unsigned char buf[LARGEST_DRAW];
 

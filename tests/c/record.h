@@ -33,7 +33,7 @@ static void *map_shared(size_t size)
 	return memory;
 }
 
-static void records_start(size_t max)
+static inline void records_start(size_t max)
 {
 	records = map_shared(sizeof(*records) + max * RECORD_BYTES);
 	records->max = max;
@@ -52,7 +52,7 @@ static void record(const void *data, size_t len)
 }
 
 /* Exits with 1, having said so, if 16 bytes are zeros or occur twice. */
-static void records_check(void)
+static inline void records_check(void)
 {
 	size_t count = records->count, slots = 1;
 
