@@ -26,6 +26,23 @@
 static _Atomic enum memory_kind settled;
 static _Atomic bool not_locked, not_hidden_from_dumps;
 
+/* What is refused for good is not asked for with every mapping. */
+static _Atomic bool lock_refused, hiding_refused, small_pages_refused;
+
+static bool granted(int result, _Atomic bool *refused)
+{
+	if (result == 0)
+		return true;
+	if (!is_shortage(errno))
+		*refused = true;
+	return false;
+}
+
+static bool advise(void *pages, size_t size, int advice, _Atomic bool *refused)
+{
+	return !*refused && granted(system_madvise(pages, size, advice), refused);
+}
+
 static void *map_droppable(size_t size)
 {
 	/* A mapping type of its own: EINVAL together with MAP_PRIVATE or MAP_SHARED. */
@@ -38,7 +55,7 @@ static void *map_droppable(size_t size)
 static void lock(void *pages, size_t size)
 {
 	/* ONFAULT: most of these pages will never be touched. */
-	if (system_mlock2(pages, size, MLOCK_ONFAULT))
+	if (lock_refused || !granted(system_mlock2(pages, size, MLOCK_ONFAULT), &lock_refused))
 		not_locked = true;
 }
 
@@ -48,7 +65,7 @@ static void *map_wipe_on_fork(size_t size)
 
 	if (!pages)
 		return NULL;
-	if (system_madvise(pages, size, MADV_DONTDUMP))
+	if (!advise(pages, size, MADV_DONTDUMP, &hiding_refused))
 		not_hidden_from_dumps = true;
 	lock(pages, size);
 	return pages;
@@ -111,7 +128,7 @@ void *memory_map(size_t size)
 	}
 	/* In a huge page one drop would wipe many threads' states. */
 	if (pages)
-		system_madvise(pages, size, MADV_NOHUGEPAGE);
+		advise(pages, size, MADV_NOHUGEPAGE, &small_pages_refused);
 	return pages;
 }
 

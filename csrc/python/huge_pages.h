@@ -4,6 +4,8 @@
 #ifndef VGETRANDOM_PYTHON_HUGE_PAGES_H
 #define VGETRANDOM_PYTHON_HUGE_PAGES_H
 
+#include "../shortage.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -34,8 +36,7 @@ static inline void advise_huge_pages(char *object, size_t size)
 
 	/* A shortage passes. A kernel without huge pages (EINVAL) and a sandbox that refuses the
 	 * call (EPERM, ENOSYS) stay as they are, and need not be asked again. */
-	if (syscall(SYS_madvise, start, end - start, MADV_HUGEPAGE) && errno != ENOMEM &&
-	    errno != EAGAIN)
+	if (syscall(SYS_madvise, start, end - start, MADV_HUGEPAGE) && !is_shortage(errno))
 		atomic_store_explicit(&unavailable, 1, memory_order_relaxed);
 	errno = saved;
 }

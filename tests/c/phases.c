@@ -85,11 +85,12 @@ static void allow_only(const int *list)
 	filtered = true;
 }
 
-static void refuse_advice(void)
+/* Without a word of a shortage: for good. */
+static void refuse(int call)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)call, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -252,6 +253,15 @@ static void *draw_without_a_state(void *arg)
 	return arg;
 }
 
+static void *draw_without_locking(void *arg)
+{
+	static const int list[] = { SYS_getrandom, SYS_mmap, SYS_munmap, SYS_madvise, -1 };
+
+	allow_only(list);
+	draw_often(DRAWS);
+	return arg;
+}
+
 /* In a child of its own, whose first draw is under the filter. */
 static void *draw_in_child(void *arg)
 {
@@ -381,10 +391,14 @@ int main(int argc, char **argv)
 			say("first");
 		draw_often(DRAWS);
 	} else if (is(phase, "advice-refused")) {
-		refuse_advice();
+		refuse(SYS_madvise);
 		draw(16);
 		allow_only(with_a_state);
 		draw_often(DRAWS);
+	} else if (is(phase, "lock-refused")) {
+		refuse(SYS_mlock2);
+		take_all_states();
+		draw_in_thread(draw_without_locking);
 	} else if (is(phase, "settled")) {
 		if (vgetrandom_prepare())
 			fail("vgetrandom_prepare: errno %d", errno);

@@ -35,6 +35,7 @@ PHASES = (
     "child-of-a-thread",
     "child-of-who-has-not-drawn",
     "advice-refused",
+    "lock-refused",
     "no-memory",
     "no-memory-for-a-thread",
     "no-key",
