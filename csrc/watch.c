@@ -36,6 +36,9 @@ static _Atomic uint32_t readable;  /* a bit each */
 static _Atomic uint64_t probed_in; /* the epoch of the process that `readable` is about */
 #define BEFORE_EPOCHS 1            /* as an epoch: the process had no page for one */
 
+/* Likewise, of the process whose word was looked for once more. */
+static _Atomic uint64_t looked_again_in;
+
 static uint64_t word_at(const void *memory, size_t offset)
 {
 	uint64_t word;
@@ -143,24 +146,38 @@ void watch_probe_pages(uint64_t epoch)
 
 /* ---- the word in [vvar] ---- */
 
-/* Without a system call: this may be a sandbox that allows none. */
-static void look_for_kernel(const void *opaque, size_t opaque_bytes)
+/* The only word that may be it, or NULL. Without a system call: this may be a sandbox that allows
+ * none. */
+static watched_word *find_word(const void *opaque, size_t opaque_bytes, size_t *offset)
 {
 	watched_word *word = NULL;
-	size_t offset = 0;
-	int found = 0, expected = LOOKING;
+	int found = 0;
 
 	for (int i = 0; i < page_count; i++)
 		if (readable >> i & 1)
 			found += watch_find(pages[i], (size_t)sysconf(_SC_PAGESIZE), opaque,
-					    opaque_bytes, &word, &offset);
-	if (found != 1)
-		return;
+					    opaque_bytes, &word, offset);
+	return found == 1 ? word : NULL;
+}
+
+static void watch_word(watched_word *word, size_t offset)
+{
+	int expected = LOOKING;
+
 	opaque_offset = offset;
 	watch.kernel = word;
 	/* Another thread may have found it, compared it and dropped it meanwhile. */
 	if (!atomic_compare_exchange_strong(&phase, &expected, WATCHING) && expected == OVER)
 		watch.kernel = &unwatched;
+}
+
+static void look_for_kernel(const void *opaque, size_t opaque_bytes)
+{
+	size_t offset;
+	watched_word *word = find_word(opaque, opaque_bytes, &offset);
+
+	if (word)
+		watch_word(word, offset);
 }
 
 static void look(const void *opaque, size_t opaque_bytes)
@@ -172,14 +189,40 @@ static void look(const void *opaque, size_t opaque_bytes)
 		look_for_kernel(opaque, opaque_bytes);
 }
 
-static void compare(uint64_t before, const void *opaque)
+/* A kernel with time namespaces may show a child the word in another page than its parent. True
+ * where that explains why the two disagree. */
+static bool look_again(const void *opaque, size_t opaque_bytes)
+{
+	uint64_t process = probed_in;
+	size_t offset;
+	watched_word *word;
+
+	if (looked_again_in == process)
+		return false;
+	word = find_word(opaque, opaque_bytes, &offset);
+	if (word && word != watch.kernel)
+		watch_word(word, offset);
+	else
+		word = NULL;
+	/* Last: who sees this sees what was found. */
+	looked_again_in = process;
+	return word != NULL;
+}
+
+static bool agree(uint64_t before, uint64_t written)
+{
+	return before <= written && written <= kernel_generation();
+}
+
+static void compare(uint64_t before, const void *opaque, size_t opaque_bytes)
 {
 	uint64_t written = word_at(opaque, opaque_offset) | VALID_GENERATION;
 
 	/* Zero: the page was dropped, and there is nothing to compare with. */
-	if (written == VALID_GENERATION)
+	if (written == VALID_GENERATION || agree(before, written))
 		return;
-	if (before <= written && written <= kernel_generation())
+	/* The second time because another thread may have found the right one meanwhile. */
+	if (look_again(opaque, opaque_bytes) || agree(before, written))
 		return;
 	phase = OVER;
 	disagreed = true;
@@ -194,7 +237,7 @@ void watch_refill(uint64_t before, const void *opaque, size_t opaque_bytes)
 		look(opaque, opaque_bytes);
 		break;
 	case WATCHING:
-		compare(before, opaque);
+		compare(before, opaque, opaque_bytes);
 		break;
 	case OVER:
 		break;

@@ -55,7 +55,8 @@ void watch_probe_pages(uint64_t epoch);
 
 /* To be told whenever the vDSO was called: the kernel's generation from before, and the opaque
  * state that the vDSO has just left behind. Looks for the word while there is none, compares
- * afterwards, and drops it for good when the two disagree. Makes no system call. */
+ * afterwards, and drops it for good when the two disagree; but once in each process it looks again
+ * before it does. Makes no system call. */
 void watch_refill(uint64_t before, const void *opaque, size_t opaque_bytes);
 
 /* Whether the word may yet be found. */

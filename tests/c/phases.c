@@ -255,7 +255,9 @@ static void *draw_without_a_state(void *arg)
 
 static void *draw_without_locking(void *arg)
 {
-	static const int list[] = { SYS_getrandom, SYS_mmap, SYS_munmap, SYS_madvise, -1 };
+	static const int list[] = {
+		SYS_getrandom, SYS_mmap, SYS_munmap, SYS_madvise, SYS_prctl, -1
+	};
 
 	allow_only(list);
 	draw_often(DRAWS);

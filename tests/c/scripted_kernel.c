@@ -167,6 +167,8 @@ int vvar_pages(const void **pages, int max)
 
 bool vvar_readable(const void *page)
 {
-	(void)page;
-	return true;
+	for (int i = 0; i < 2; i++)
+		if (page == (const void *)the_script->vvar[i])
+			return !(the_script->vvar_unreadable >> i & 1);
+	return false;
 }

@@ -40,10 +40,11 @@ struct script {
 	_Atomic uint64_t getrandom_calls; /* to be set to 0 together with the three above */
 	_Atomic uint64_t has_vdso;        /* 1 at the start */
 	_Atomic uint64_t vdso_answer;     /* 0: all of it; otherwise an errno that it fails with */
-	_Atomic uint64_t vvar_pages;    /* how many of the pages below are shown; 1 at the start */
-	_Atomic uint64_t vvar_searches; /* how often they were asked for */
-	_Atomic uint64_t generation;    /* what the scripted vDSO writes into its opaque state */
-	_Atomic uint64_t clock;         /* which clock it is; SCRIPT_NO_CLOCK for none */
+	_Atomic uint64_t vvar_pages; /* how many of the pages below are shown; 1 at the start */
+	_Atomic uint64_t vvar_unreadable; /* a bit for each that cannot be read */
+	_Atomic uint64_t vvar_searches;   /* how often they were asked for */
+	_Atomic uint64_t generation;      /* what the scripted vDSO writes into its opaque state */
+	_Atomic uint64_t clock;           /* which clock it is; SCRIPT_NO_CLOCK for none */
 	_Atomic uint64_t clock_readings, coarse_readings; /* how many there were */
 	_Atomic uint64_t counter_forbidden; /* what clock_counter_is_forbidden() says */
 	/* Called, if it is set, before call N returns, with its answer in BUF already. */

@@ -7,6 +7,7 @@ import os
 import random
 import struct
 import threading
+from ctypes import CDLL, get_errno
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ import pytest
 import vgetrandom
 from support.libraries import hooked
 from support.model import Model
-from support.running import in_thread, join
+from support.running import in_child, in_thread, join
 from support.script import Kernel, new_kernel
 
 INFO = vgetrandom.info()
 RNDRESEEDCRNG = 0x5207
+CLONE_NEWTIME = 0x80
 
 READY = 1
 GENERATION = 1000  # the scripted kernel's first
@@ -89,6 +91,24 @@ class TestRunningKernel:
             outputs |= {vgetrandom.random_bytes(16), vgetrandom.random_bytes(16)}
         assert vgetrandom.stats().reseeds["generation"] - before >= 100
         assert len(outputs) == 200
+
+    def test_children_in_another_time_namespace(self) -> None:
+        """Which has the pages of [vvar] in another order on some kernels (6.12)."""
+        vgetrandom.random_bytes(16)
+
+        def child() -> bytes:
+            vgetrandom.random_bytes(BATCH)
+            return vgetrandom.info().watch.encode()
+
+        def parent() -> bytes:
+            if CDLL(None, use_errno=True).unshare(CLONE_NEWTIME):
+                return os.strerror(get_errno()).encode()
+            return in_child(child)
+
+        watch = in_child(parent).decode()
+        if watch not in {"vdso-generation", "vmclock", "none"}:
+            pytest.skip(f"no time namespace to be had: {watch}")
+        assert watch == "vdso-generation"
 
     def test_is_not_told_as_missing(self) -> None:
         assert not any(NOT_WATCHED in note for note in INFO.notes)
@@ -380,6 +400,62 @@ def test_states_of_all_threads_see_it() -> None:
     for thread in threads:
         join(thread)
     assert kernel.stats().reseeds_generation == count
+
+
+# --- children in another time namespace ---
+
+
+def moved(kernel: Kernel) -> None:
+    """Show the word in the second page, which the parent could not read, and not in the first."""
+    kernel.script.vvar_unreadable = 0
+    place(kernel, 0, 0)
+    place(kernel, GENERATION, page=1)
+
+
+def watching_the_first_page() -> Kernel:
+    kernel = new_kernel()
+    kernel.script.vvar_pages = 2
+    kernel.script.vvar_unreadable = 1 << 1
+    kernel.draw(16)
+    assert kernel.watch == "vdso-generation"
+    return kernel
+
+
+@own_process
+def test_a_child_finds_the_word_that_moved() -> None:
+    kernel = watching_the_first_page()
+
+    def child() -> bytes:
+        moved(kernel)
+        kernel.draw(BATCH)
+        assert kernel.watch == "vdso-generation"
+        assert not kernel.notes()
+        before = kernel.stats().reseeds_generation
+        kernel.draw(16)
+        assert kernel.stats().reseeds_generation == before
+        place(kernel, GENERATION + 1, page=1)
+        kernel.script.generation = GENERATION + 1
+        kernel.draw(16)
+        assert kernel.stats().reseeds_generation == before + 1
+        # Once: the next word to move is dropped.
+        kernel.script.generation = GENERATION + 2
+        place(kernel, 0, 0, page=1)
+        place(kernel, GENERATION + 2)
+        for _ in range(3):
+            kernel.draw(BATCH)
+        dropped_for_good(kernel)
+        return b"ok"
+
+    assert in_child(child) == b"ok"
+
+
+@own_process
+def test_who_was_not_forked_does_not_read_pages_that_could_not_be_read() -> None:
+    kernel = watching_the_first_page()
+    moved(kernel)
+    for _ in range(3):
+        kernel.draw(BATCH)
+    dropped_for_good(kernel)
 
 
 # --- the limit ---
