@@ -101,14 +101,6 @@ static bool draw_from_kernel(void *buf, size_t len, unsigned int flags)
 
 /* ---- keys ---- */
 
-static inline bool current(const struct state *state)
-{
-	uint64_t kernel = atomic_load_explicit(&state->generation, memory_order_relaxed);
-
-	/* One branch for both. */
-	return ((kernel ^ kernel_generation()) | (state->vm_generation ^ vm_generation())) == 0;
-}
-
 static bool fetch_from_vdso(struct state *state)
 {
 	uint64_t before = kernel_generation();
@@ -165,12 +157,12 @@ static enum reseed_reason reseed_reason(const struct state *state, const struct 
 
 /* A new key straight from the kernel; the batch is empty afterwards. False with errno set where
  * the kernel gives none. */
-static bool reseed(struct state *state, unsigned int flags)
+static bool reseed(struct slot *slot, unsigned int flags)
 {
-	struct slot *slot = self.slot;
+	struct state *state = slot->state;
 	enum reseed_reason reason = reseed_reason(state, slot);
 
-	states_after_fork();
+	states_after_fork(slot);
 	wipe(state->key, KEYSTREAM_BYTES);
 	state->available = 0;
 	state->vdso_refills = VDSO_REFILLS;
@@ -210,7 +202,8 @@ static bool reseed(struct state *state, unsigned int flags)
  * has one run and one nonce: what is done again has a new key. */
 static void compute(struct state *state, uint8_t *out, size_t bytes)
 {
-	const uint64_t nonce = clock_read(self.slot->coarse);
+	/* A thread without a slot is here for an object: nobody has asked what it may read. */
+	const uint64_t nonce = clock_read(self.slot ? self.slot->coarse : true);
 
 	chacha20_in_use()->keystream(out, bytes / CHACHA20_GROUP_BYTES, state->fresh, 0, nonce);
 	wipe(state->fresh, sizeof(state->fresh));
@@ -299,13 +292,15 @@ enum drawn {
 	NOT_READY, /* the kernel's generator is not: errno says how getrandom(2) put it */
 };
 
-static enum drawn draw_from_state(struct state *state, void *buf, size_t len, unsigned int flags)
+static enum drawn draw_from_state(struct slot *slot, void *buf, size_t len, unsigned int flags)
 {
+	struct state *state = slot->state;
+
 	/* One retry: a page that is dropped over and over must not become a loop. */
 	for (int attempt = 0; attempt < 2; attempt++) {
 		/* A signal has ended the wait for the generator, or there was to be none: asked
 		 * again, the kernel would wait again. */
-		if (!current(state) && !reseed(state, flags))
+		if (!current(state) && !reseed(slot, flags))
 			return errno == EINTR || errno == EAGAIN ? NOT_READY : VOID;
 		bool served = serve(state, buf, len, flags);
 
@@ -326,6 +321,21 @@ static bool flags_are_known(unsigned int flags)
 	return !(flags & ~(sources | GRND_NONBLOCK)) && (flags & sources) != sources;
 }
 
+static bool or_from_kernel(enum drawn drawn, void *buf, size_t len, unsigned int flags)
+{
+	if (drawn != VOID)
+		return drawn == DRAWN;
+	count(&counters()->fallbacks);
+	return draw_from_kernel(buf, len, flags);
+}
+
+bool draw_from_slot(struct slot *slot, void *buf, size_t len, unsigned int flags)
+{
+	enum drawn drawn = slot ? draw_from_state(slot, buf, len, flags) : VOID;
+
+	return or_from_kernel(drawn, buf, len, flags);
+}
+
 /* All of BUF, from wherever it can be had. */
 static bool fill(void *buf, size_t len, unsigned int flags)
 {
@@ -333,14 +343,11 @@ static bool fill(void *buf, size_t len, unsigned int flags)
 		return draw_from_kernel(buf, len, flags);
 
 	struct state *state = state_check_out();
-	enum drawn drawn = state ? draw_from_state(state, buf, len, flags) : VOID;
+	enum drawn drawn = state ? draw_from_state(self.slot, buf, len, flags) : VOID;
 
 	if (state)
 		state_check_in(state);
-	if (drawn != VOID)
-		return drawn == DRAWN;
-	count(&counters()->fallbacks);
-	return draw_from_kernel(buf, len, flags);
+	return or_from_kernel(drawn, buf, len, flags);
 }
 
 /* All but the plain case. Not inlined: it would cost the plain case its registers. */

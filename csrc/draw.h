@@ -3,6 +3,8 @@
 #define VGETRANDOM_DRAW_H
 
 #include "state.h"
+#include "states.h"
+#include "watch.h"
 
 /* Up to here the plain case is worth its own path. */
 #define INLINE_BYTES 128
@@ -22,5 +24,18 @@
 
 /* Looks for the kernel's generation now, not at some refill. */
 void draw_look(void);
+
+/* Whether nothing has happened to the state since its key was fetched. Asked after its last use. */
+static inline bool current(const struct state *state)
+{
+	uint64_t kernel = atomic_load_explicit(&state->generation, memory_order_relaxed);
+
+	/* One branch for both. */
+	return ((kernel ^ kernel_generation()) | (state->vm_generation ^ vm_generation())) == 0;
+}
+
+/* All of BUF from the state in SLOT, which nobody else uses meanwhile, or else from the kernel.
+ * SLOT may be NULL. False with errno set where the kernel fails; BUF is then void. */
+bool draw_from_slot(struct slot *slot, void *buf, size_t len, unsigned int flags);
 
 #endif

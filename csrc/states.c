@@ -43,14 +43,14 @@ static size_t page_size(void)
 
 /* ---- claiming and releasing ---- */
 
-static struct slot *claim_free(uint64_t epoch)
+static struct slot *claim_free(uint64_t claimant)
 {
 	FOR_EACH_SLOT(slab, slot)
 	{
 		uint64_t owner = 0;
 
 		if (atomic_load_explicit(&slot->owner, memory_order_relaxed) == 0 &&
-		    atomic_compare_exchange_strong(&slot->owner, &owner, epoch))
+		    atomic_compare_exchange_strong(&slot->owner, &owner, claimant))
 			return slot;
 	}
 	return NULL;
@@ -58,7 +58,7 @@ static struct slot *claim_free(uint64_t epoch)
 
 /* A new slab whose first slot is claimed already, or a slot of one that others added meanwhile:
  * of threads that begin at the same time not each shall add a slab for itself. */
-static struct slot *claim_new(uint64_t epoch)
+static struct slot *claim_new(uint64_t claimant)
 {
 	size_t page = page_size();
 	unsigned char *pages = memory_map(SLOTS_PER_SLAB * page);
@@ -76,10 +76,10 @@ static struct slot *claim_new(uint64_t epoch)
 		slab->slots[i].state = (struct state *)(void *)(pages + i * page);
 		slab->slots[i].counters = (uint8_t)(1 + numbered++ % (COUNTERS - 1));
 	}
-	slab->slots[0].owner = epoch;
+	slab->slots[0].owner = claimant;
 	slab->next = slabs;
 	do {
-		struct slot *slot = claim_free(epoch);
+		struct slot *slot = claim_free(claimant);
 
 		if (slot) {
 			memory_unmap(pages, SLOTS_PER_SLAB * page);
@@ -158,16 +158,39 @@ static void reclaim(const struct slot *mine)
 		/* The epoch of now, asked for after the owner: a signal handler may have forked
 		 * amidst all this and begun threads in the child, whose slots are of its epoch.
 		 * The kernel has wiped the page. */
-		if (slot != mine && owner != 0 && owner != process_epoch())
+		if (slot != mine && (owner & EPOCH) && owner != process_epoch())
 			give_back(slot);
 	}
 }
 
-void states_after_fork(void)
+static uint64_t object_of(uint64_t epoch)
+{
+	uint64_t object = epoch & ~EPOCH;
+
+	return object ? object : 1;
+}
+
+/* The object came through the fork with the memory. */
+static void object_after_fork(struct slot *slot)
+{
+	uint64_t epoch = process_epoch();
+
+	if (slot->owner == object_of(epoch))
+		return;
+	memory_after_fork(slot->state, page_size());
+	slot->owner = object_of(epoch);
+	watch_probe_pages(epoch);
+}
+
+void states_after_fork(struct slot *slot)
 {
 	struct slot *mine = self.slot;
 	uint64_t epoch;
 
+	if (slot != mine) {
+		object_after_fork(slot);
+		return;
+	}
 	/* A slot from before the fork is what proves that this thread came through it. Again, if a
 	 * handler forked meanwhile. */
 	while (mine->owner != (epoch = process_epoch())) {
@@ -223,6 +246,27 @@ static enum lack claim(struct slot **claimed)
 	slot->coarse = clock_counter_is_forbidden();
 	*claimed = slot;
 	return LACKS_NOTHING;
+}
+
+struct slot *state_claim_for_object(void)
+{
+	bool usable = memory_usable();
+
+	prepare_first_draw();
+	if (!usable || !chacha20_choose())
+		return NULL;
+	uint64_t epoch = process_epoch();
+
+	watch_probe_pages(epoch);
+	struct slot *slot = claim_free(object_of(epoch));
+
+	return slot ? slot : claim_new(object_of(epoch));
+}
+
+void state_give_back(struct slot *slot)
+{
+	wipe(slot->state, sizeof(*slot->state));
+	give_back(slot);
 }
 
 #define LONGEST_PAUSE 65536

@@ -13,7 +13,9 @@
 
 /* A state's entry in the books, in ordinary memory: what must survive the page's wiping. */
 struct slot {
-	_Alignas(128) _Atomic uint64_t owner; /* 0: free; otherwise the epoch it was claimed in */
+	/* 0: free; a thread's: the epoch it was claimed in; an object's: the same without its
+	 * highest bit. */
+	_Alignas(128) _Atomic uint64_t owner;
 	struct state *state;
 	bool keyed;       /* has had a key since it was claimed */
 	bool coarse;      /* its thread may not read the CPU's counter (clock.h) */
@@ -79,9 +81,16 @@ static inline void state_check_in(struct state *state)
 	self.state = state;
 }
 
-/* Settles, after a fork, what became of the other threads' states. Cheap where there was none.
- * To be called with a state checked out, before its key is fetched. */
-void states_after_fork(void);
+/* Settles, after a fork, what became of the other threads' states, if SLOT is a thread's; an
+ * object's is still that object's. Cheap where there was none. To be called with the state out,
+ * before its key is fetched. */
+void states_after_fork(struct slot *slot);
+
+/* Gives an object that is no thread a state, or NULL where none can be had: for as long as it
+ * exists, in this process and in those forked from it. Who uses it sees to it that nobody else does
+ * at the same time. */
+struct slot *state_claim_for_object(void);
+void state_give_back(struct slot *slot);
 
 /* Runs VISIT on every state that a thread holds, while those threads may be drawing. */
 void states_visit(void (*visit)(struct state *state));

@@ -60,6 +60,11 @@ static inline ssize_t system_read(int fd, void *buf, size_t len)
 	return syscall(SYS_read, (long)fd, buf, len);
 }
 
+static inline ssize_t system_write(int fd, const void *buf, size_t len)
+{
+	return syscall(SYS_write, (long)fd, buf, len);
+}
+
 static inline ssize_t system_getdents64(int fd, void *entries, size_t bytes)
 {
 	return syscall(SYS_getdents64, (long)fd, entries, bytes);

@@ -26,7 +26,9 @@ else:  # PyPy, where cffi is the fast way
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost 5 ms
 if TYPE_CHECKING:
     from vgetrandom import droppable, patch, secrets
-    from vgetrandom import opentelemetry as opentelemetry  # needs its SDK: not for import *
+    from vgetrandom import numpy as numpy  # needs NumPy: not for import *
+    from vgetrandom import opentelemetry as opentelemetry  # needs its SDK: likewise
+    from vgetrandom import random as random  # for Dask
     from vgetrandom._reader import reader
     from vgetrandom._results import Info, Reseeds, Stats
     from vgetrandom._typing import Buffer as Buffer  # not public: the annotations' own
@@ -70,7 +72,7 @@ _ELSEWHERE = {
     "uuid7": "vgetrandom.uuid",
     "uuid7_str": "vgetrandom.uuid",
 }
-_MODULES = ("droppable", "opentelemetry", "patch", "secrets")
+_MODULES = ("droppable", "numpy", "opentelemetry", "patch", "random", "secrets")
 
 
 def __getattr__(name: str) -> object:

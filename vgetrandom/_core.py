@@ -26,6 +26,13 @@ int vgetrandom_prepare(void);
 void vgetrandom_reseed(const void *additional, size_t len);
 uint64_t vgetrandom_process(void);
 
+struct vgetrandom_generator;
+struct vgetrandom_generator *vgetrandom_generator_new(void);
+void vgetrandom_generator_free(struct vgetrandom_generator *generator);
+uint64_t vgetrandom_generator_u64(struct vgetrandom_generator *generator);
+uint32_t vgetrandom_generator_u32(struct vgetrandom_generator *generator);
+double vgetrandom_generator_double(struct vgetrandom_generator *generator);
+
 struct vgetrandom_info {
     const char *chacha20;
     const char *memory;

@@ -56,3 +56,12 @@ class SystemRandom(RandomMethods, random.SystemRandom):
 
 if sys.implementation.name == "cpython":
     _dropins.use_random(SystemRandom, random.SystemRandom)
+
+
+def __getattr__(name: str) -> object:
+    # Dask looks here for what numpy.random has.
+    if name != "default_rng":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vgetrandom.numpy import default_rng
+
+    return default_rng

@@ -111,6 +111,32 @@ VGETRANDOM_API void vgetrandom_reseed(const void *additional, size_t len);
 VGETRANDOM_API uint64_t vgetrandom_process(void);
 
 /// ------------------------------------------------------------------------------------------
+/// A generator of one's own
+/// ------------------------------------------------------------------------------------------
+
+/* For callers that draw word by word and have a lock of their own, such as NumPy's bit generators:
+ * a state that belongs to an object instead of a thread. It is what a thread's state is in all
+ * else: one page of the same memory, noticed when it is dropped, wiped on fork, reseeded with the
+ * others. A forked child has it too, and gets other words from it.
+ *
+ * Only one thread at a time may draw from a generator; two get the same words. A signal handler
+ * must not draw from one that it may have interrupted. */
+struct vgetrandom_generator;
+
+/* Never NULL: where no state can be had, each word is a getrandom(2) call. */
+VGETRANDOM_API struct vgetrandom_generator *vgetrandom_generator_new(void);
+
+/* Wipes the state. */
+VGETRANDOM_API void vgetrandom_generator_free(struct vgetrandom_generator *generator);
+
+/* 64 and 32 random bits, and 53 as a double: a multiple of 2^-53, at least 0 and less than 1. As
+ * they cannot say that the kernel's generator failed (which it does in sandboxes only), they write
+ * so to standard error and abort(3). */
+VGETRANDOM_API uint64_t vgetrandom_generator_u64(struct vgetrandom_generator *generator);
+VGETRANDOM_API uint32_t vgetrandom_generator_u32(struct vgetrandom_generator *generator);
+VGETRANDOM_API double vgetrandom_generator_double(struct vgetrandom_generator *generator);
+
+/// ------------------------------------------------------------------------------------------
 /// What is in use on this machine
 /// ------------------------------------------------------------------------------------------
 

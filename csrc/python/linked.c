@@ -17,6 +17,11 @@ static const struct {
 	void *address;
 } functions[] = {
 	{ "vgetrandom", vgetrandom },
+	{ "vgetrandom_generator_new", vgetrandom_generator_new },
+	{ "vgetrandom_generator_free", vgetrandom_generator_free },
+	{ "vgetrandom_generator_u64", vgetrandom_generator_u64 },
+	{ "vgetrandom_generator_u32", vgetrandom_generator_u32 },
+	{ "vgetrandom_generator_double", vgetrandom_generator_double },
 	{ "vgetrandom_get_info", vgetrandom_get_info },
 	{ "vgetrandom_get_stats", vgetrandom_get_stats },
 	{ "vgetrandom_process", vgetrandom_process },

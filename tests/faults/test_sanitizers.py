@@ -45,8 +45,8 @@ TWO_THREADS_CLAIM_ONE_STATE = Defect(
     (
         Replacement(
             "csrc/states.c",
-            "atomic_compare_exchange_strong(&slot->owner, &owner, epoch))\n\t\t\treturn slot;",
-            "(slot->owner = epoch))\n\t\t\treturn slot;",
+            "atomic_compare_exchange_strong(&slot->owner, &owner, claimant))\n\t\t\treturn slot;",
+            "(slot->owner = claimant))\n\t\t\treturn slot;",
         ),
     ),
 )

@@ -1,0 +1,117 @@
+/* Generators that belong to objects: words from a state of their own, served like the plain case of
+ * a draw. Nothing takes the state out meanwhile: the caller's lock does.
+ */
+#define _GNU_SOURCE
+#define VGETRANDOM_API __attribute__((visibility("default")))
+#include "include/vgetrandom.h"
+
+#include "draw.h"
+#include "states.h"
+#include "system_call.h"
+#include "wipe.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* Stands for a state where there is none. */
+static struct slot stateless;
+
+static struct slot *slot_of(struct vgetrandom_generator *generator)
+{
+	return (struct slot *)(void *)generator;
+}
+
+struct vgetrandom_generator *vgetrandom_generator_new(void)
+{
+	int saved_errno = errno;
+	struct slot *slot = state_claim_for_object();
+
+	errno = saved_errno;
+	return (struct vgetrandom_generator *)(void *)(slot ? slot : &stateless);
+}
+
+void vgetrandom_generator_free(struct vgetrandom_generator *generator)
+{
+	struct slot *slot = slot_of(generator);
+
+	if (slot && slot != &stateless)
+		state_give_back(slot);
+}
+
+static _Noreturn void fail(void)
+{
+	static const char text[] =
+		"vgetrandom: getrandom(2) failed in a generator that cannot say so\n";
+
+	system_write(2, text, sizeof(text) - 1);
+	abort();
+}
+
+/* All but the plain case: a word of 8 or 4 bytes. */
+static __attribute__((noinline)) uint64_t draw(struct slot *slot, size_t size)
+{
+	int saved_errno = errno;
+	union {
+		uint64_t of_8_bytes;
+		uint32_t of_4_bytes;
+	} word;
+
+	/* EINTR: a signal has ended the wait for the kernel's generator. */
+	while (!draw_from_slot(slot == &stateless ? NULL : slot, &word, size, 0))
+		if (errno != EINTR)
+			fail();
+	errno = saved_errno;
+	uint64_t drawn = size == sizeof(uint64_t) ? word.of_8_bytes : word.of_4_bytes;
+
+	wipe(&word, sizeof(word));
+	return drawn;
+}
+
+/* False where anything is unusual; WORD is then void. */
+static inline bool take_word(struct state *state, void *word, size_t size)
+{
+	if (__builtin_expect(!state, 0))
+		return false;
+	uint32_t available = READ_ONCE(state->available);
+
+	/* At least SIZE and at most a batch, in one comparison. */
+	if (__builtin_expect(available - size > BATCH_BYTES - size, 0))
+		return false;
+	uint8_t *from = state->batch + BATCH_BYTES - available;
+
+	state->available = available - (uint32_t)size;
+	memcpy(word, from, size);
+	memset(from, 0, size);
+	read_barrier();
+	return __builtin_expect(current(state), 1);
+}
+
+static inline uint64_t draw_u64(struct slot *slot)
+{
+	uint64_t word;
+
+	if (!take_word(slot->state, &word, sizeof(word)))
+		return draw(slot, sizeof(word));
+	return word;
+}
+
+uint64_t vgetrandom_generator_u64(struct vgetrandom_generator *generator)
+{
+	return draw_u64(slot_of(generator));
+}
+
+uint32_t vgetrandom_generator_u32(struct vgetrandom_generator *generator)
+{
+	struct slot *slot = slot_of(generator);
+	uint32_t word;
+
+	if (!take_word(slot->state, &word, sizeof(word)))
+		return (uint32_t)draw(slot, sizeof(word));
+	return word;
+}
+
+double vgetrandom_generator_double(struct vgetrandom_generator *generator)
+{
+	return (double)(int64_t)(draw_u64(slot_of(generator)) >> 11) * 0x1p-53;
+}

@@ -1,0 +1,272 @@
+"""vgetrandom_generator_*(): states that belong to objects instead of threads."""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import os
+import signal
+import struct
+import threading
+from typing import Any
+
+import pytest
+
+import vgetrandom
+from support import libraries
+from support.mappings import MADV_DONTNEED, mapping_of, states_mappings
+from support.model import Model
+from support.running import in_child, in_thread, join
+from support.script import Kernel
+from support.seccomp import refuse
+from support.windows import assert_unique
+from vgetrandom import _core
+
+SCRIPTED = libraries.scripted()
+stateful = pytest.mark.skipif(vgetrandom.info().memory == "none", reason="no states are kept")
+
+WORDS = {"u64": (8, "<Q"), "u32": (4, "<I")}
+
+
+class Drawn:
+    """A generator, through the functions of any of the libraries."""
+
+    def __init__(self, library: Any = None) -> None:
+        chosen: libraries.Library = library or (_core._ffi, _core._lib)
+        self.ffi, self.lib = chosen
+        self.it = self.lib.vgetrandom_generator_new()
+
+    def word(self, kind: str = "u64") -> bytes:
+        size, code = WORDS[kind]
+        word: bytes = struct.pack(code, getattr(self.lib, f"vgetrandom_generator_{kind}")(self.it))
+        assert len(word) == size
+        return word
+
+    def words(self, count: int, kind: str = "u64") -> bytes:
+        return b"".join(self.word(kind) for _ in range(count))
+
+    def double(self) -> float:
+        return float(self.lib.vgetrandom_generator_double(self.it))
+
+    def state(self) -> int:
+        """Where its page is: the second word of the slot (csrc/states.h)."""
+        return int(self.ffi.cast("uintptr_t *", self.it)[1])
+
+    def free(self) -> None:
+        self.lib.vgetrandom_generator_free(self.it)
+
+
+# --- over the scripted kernel: the words are those of the protocol ---
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_words_are_those_of_a_draw(kind: str) -> None:
+    kernel = Kernel(SCRIPTED, seed=3)
+    generator = Drawn(SCRIPTED)
+    model = Model(kernel)
+    for number in range(2500):
+        assert generator.word(kind) == model.draw(WORDS[kind][0]), number
+    generator.free()
+
+
+def test_words_of_both_sizes_and_doubles() -> None:
+    kernel = Kernel(SCRIPTED, seed=4)
+    generator = Drawn(SCRIPTED)
+    model = Model(kernel)
+    for number in range(2500):
+        kind = "u32" if number % 3 == 1 else "u64"
+        if number % 5 == 0:
+            double = generator.double()
+            word = int.from_bytes(model.draw(8), "little")
+            assert double == (word >> 11) * 2.0**-53
+        else:
+            assert generator.word(kind) == model.draw(WORDS[kind][0]), number
+    generator.free()
+
+
+@pytest.mark.parametrize("event", ["drop", "reseed_kernel", "request"])
+def test_what_happens_between_two_words_is_noticed(event: str) -> None:
+    kernel = Kernel(SCRIPTED, seed=5)
+    generator = Drawn(SCRIPTED)
+    model = Model(kernel)
+    for number in range(1200):
+        if number % 100 == 50:
+            getattr(model, event)()
+            if event == "drop":
+                kernel.ffi.memmove(
+                    kernel.ffi.cast("void *", generator.state()),
+                    bytes(model.layout.state_bytes),
+                    model.layout.state_bytes,
+                )
+            elif event == "reseed_kernel":
+                kernel.reseed()
+            else:
+                kernel.request()
+        assert generator.word() == model.draw(8), number
+    assert sum(model.reseeds.values()) == 13
+    generator.free()
+
+
+@stateful
+def test_each_has_a_state_of_its_own_and_gives_it_back() -> None:
+    library = libraries.hooked()
+    ffi, lib = library
+
+    def work() -> None:
+        lib.vgetrandom(ffi.new("char[8]"), 8, 0)
+        thread = int(ffi.cast("uintptr_t", lib.hook_state()))
+        generators = [Drawn(library) for _ in range(40)]
+        assert len({thread} | {generator.state() for generator in generators}) == 41
+        mapped = states_mappings()
+        for generator in generators:
+            generator.words(10)
+            page = ffi.buffer(ffi.cast("char *", generator.state()), 4000)
+            assert any(bytes(page))
+            generator.free()
+            assert not any(bytes(page))
+        again = [Drawn(library) for _ in range(40)]
+        assert states_mappings() == mapped
+        for generator in again:
+            generator.free()
+
+    in_thread(work)
+
+
+def test_no_double_is_one() -> None:
+    generator = Drawn()
+    doubles = [generator.double() for _ in range(20_000)]
+    assert all(0 <= double < 1 for double in doubles)
+    # Of 53 bits: the lowest is set in half of them.
+    assert 9000 < sum(int(double * 2**53) & 1 for double in doubles) < 11_000
+    generator.free()
+
+
+# --- over the real kernel ---
+
+
+@stateful
+def test_real_drops() -> None:
+    generator = Drawn()
+    words = [generator.words(50)]
+    before = vgetrandom.stats().reseeds["wiped"]
+    for _ in range(100):
+        mapping_of(generator.state()).advise(MADV_DONTNEED)
+        words.append(generator.words(8))
+    assert vgetrandom.stats().reseeds["wiped"] >= before + 100
+    assert_unique(words)
+    generator.free()
+
+
+@stateful
+def test_drops_at_any_time() -> None:
+    generator = Drawn()
+    stop = threading.Event()
+
+    def drop() -> None:
+        while not stop.is_set():
+            for mapping in states_mappings():
+                mapping.advise(MADV_DONTNEED)
+
+    thread = threading.Thread(target=drop)
+    thread.start()
+    try:
+        words = [generator.words(2000) for _ in range(20)]
+    finally:
+        stop.set()
+        join(thread)
+    assert_unique(words)
+    generator.free()
+
+
+def test_a_forked_child_draws_other_words() -> None:
+    generator = Drawn()
+    first = generator.words(101)
+    child = in_child(lambda: generator.words(600))
+    grandchild = in_child(lambda: in_child(lambda: generator.words(600)))
+    assert_unique([first + generator.word(), child, grandchild, generator.words(600)])
+    generator.free()
+
+
+@stateful
+def test_after_a_fork_it_is_still_the_objects() -> None:
+    """The child frees the states of threads that it does not have, not those of objects."""
+    library = libraries.hooked()
+    ffi, lib = library
+
+    def state_of_this_thread() -> int:
+        buffer = ffi.new("char[16]")
+        assert lib.vgetrandom(buffer, 16, 0) == 16
+        return int(ffi.cast("uintptr_t", lib.hook_state()))
+
+    generators = [Drawn(library) for _ in range(20)]
+    for generator in generators[::2]:
+        generator.word()
+
+    def child() -> bytes:
+        mine = {generator.state() for generator in generators}
+        states = [state_of_this_thread()]
+        here = threading.Barrier(30)
+
+        def draw() -> None:
+            states.append(state_of_this_thread())
+            here.wait()
+
+        threads = [threading.Thread(target=draw) for _ in range(30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        more = [Drawn(library).state() for _ in range(20)]
+        words = [generator.words(4) for generator in generators]
+        assert_unique(words)
+        return b"%d" % len(mine & {*states, *more})
+
+    def with_a_thread() -> None:
+        state_of_this_thread()
+        assert in_child(child) == b"0"
+
+    in_thread(with_a_thread)
+    for generator in generators:
+        generator.free()
+
+
+def test_where_no_state_is_kept_each_word_is_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    def child() -> bytes:
+        os.environ["VGETRANDOM_MEMORY"] = "none"
+        generator = Drawn(libraries.fresh("hooked"))
+        stats = generator.ffi.new("struct vgetrandom_stats *")
+        data = generator.words(100) + generator.words(200, "u32")
+        generator.lib.vgetrandom_get_stats(stats)
+        generator.free()
+        assert_unique([data])
+        return b"%d %d" % (stats.syscalls, stats.fallbacks)
+
+    monkeypatch.delenv("VGETRANDOM_MEMORY", raising=False)
+    assert in_child(child) == b"300 300"
+
+
+def test_a_kernel_that_fails_ends_the_process() -> None:
+    """There is no word that could stand for an error."""
+    readable, writable = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.dup2(writable, 2)
+            faulthandler.disable()
+            generator = Drawn()
+            try:
+                refuse("getrandom", errno.EPERM)
+            except OSError:
+                os._exit(77)
+            generator.word()
+        finally:
+            os._exit(1)
+    os.close(writable)
+    with os.fdopen(readable) as standard_error:
+        said = standard_error.read()
+    _, status = os.waitpid(pid, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 77:
+        pytest.skip("seccomp is not to be had here")
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGABRT
+    assert "getrandom(2) failed" in said
