@@ -4,8 +4,9 @@
  *
  * PHASE says what is done before the filter and under it (see below), SURROUNDINGS what there is
  * for it: `usual`, `no-proc` (DIRECTORY, empty, becomes the root) or `no-descriptors`. Which memory
- * states live in is for the environment to say. Exits with 77 where the surroundings or the filter
- * cannot be had. Linked statically: the pthread keys must be used up before the library is loaded.
+ * states live in is for the environment to say; with USE_UP_PTHREAD_KEYS in it no pthread key is
+ * left when the library is loaded, for which it is linked statically. Exits with 77 where the
+ * surroundings or the filter cannot be had.
  */
 #define _GNU_SOURCE
 #include "draws.h"
@@ -64,8 +65,8 @@ static void install(struct sock_filter *filter, unsigned short count)
  * which the test itself ends, says what it found, and gives back what it took away. */
 static void allow_only(const int *list)
 {
-	static const int own[] = { SYS_write, SYS_exit_group, SYS_prlimit64, SYS_clock_nanosleep,
-				   -1 };
+	static const int own[] = { SYS_write,     SYS_writev,          SYS_exit_group,
+				   SYS_prlimit64, SYS_clock_nanosleep, -1 };
 	const int *lists[] = { list, own };
 	struct sock_filter filter[64];
 	unsigned short count = 0;
@@ -146,11 +147,12 @@ static void prepare_surroundings(const char *directory)
 /* The library's constructor comes later, as all without a priority do. */
 static pthread_key_t first_key;
 
-__attribute__((constructor(102))) static void use_up_keys(int argc, char **argv)
+__attribute__((constructor(102))) static void use_up_keys(void)
 {
 	pthread_key_t key;
 
-	if (argc < 2 || strncmp(argv[1], "no-key", strlen("no-key")) != 0)
+	/* musl gives constructors no arguments. */
+	if (!getenv("USE_UP_PTHREAD_KEYS"))
 		return;
 	/* One of those that glibc allocates nothing for. */
 	pthread_key_create(&first_key, NULL);

@@ -54,6 +54,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run tests/c/phases.c; skip where it cannot make the surroundings."""
     environment = os.environ | ({"VGETRANDOM_MEMORY": rung} if rung else {})
+    if phase.startswith("no-key"):
+        environment["USE_UP_PTHREAD_KEYS"] = "1"
     done = subprocess.run(
         [program("phases"), phase, surroundings, str(directory)],
         capture_output=True,
