@@ -29,6 +29,7 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell
+	$(BIN)/mkdocs build --quiet
 	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
 	$(BIN)/cmake -S . -B build/lint -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja \
 	  -DPython_EXECUTABLE=$(abspath $(BIN))/python -DCMAKE_C_FLAGS=-Werror \
@@ -67,8 +68,8 @@ $(VENV)/build-requirements:
 $(VENV)/installed-%: $(SOURCES) | $(VENV)/build-requirements
 	$(PIP_INSTALL) --no-build-isolation '.[$*]'
 	@touch $@ $(addprefix $(VENV)/installed-,$(INCLUDED))
-# The linters' extra includes these two: `make lint test` builds the package once.
-$(VENV)/installed-lint: INCLUDED = bench test
+# The linters' extra includes these: `make lint test` builds the package once.
+$(VENV)/installed-lint: INCLUDED = bench docs test
 
 clean:
 	rm -rf $(VENV) build dist

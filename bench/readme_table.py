@@ -25,6 +25,10 @@ from vgetrandom.bench.plot import digest
 from vgetrandom.bench.report import human_ns, human_size
 
 ROOT = Path(__file__).resolve().parent.parent
+# The README is shown on package indexes too, where relative links lead nowhere.
+REPOSITORY = "vgetrandom/vgetrandom"
+FILES = f"https://github.com/{REPOSITORY}/blob/main/bench/results"
+IMAGES = f"https://raw.githubusercontent.com/{REPOSITORY}/main/bench/results"
 SIZES = (16, 32, 64, 256, 4096, 65536, 1 << 20, 16 << 20, 64 << 20)
 PEERS = (OURS, BASELINE, "kernel vDSO", "secrets.token_bytes", "ssl.RAND_bytes")
 
@@ -77,7 +81,7 @@ def _origin(path: Path, machine: dict[str, Any]) -> str:
     where = ", ".join(str(machine[key]) for key in ("cpu", "kernel", "libc", "python"))
     return (
         f"Medians of `{machine['command']}` on {machine['date'][:10]}: {where}. "
-        f"Every sample is in [{path.name}](bench/results/{path.name})."
+        f"Every sample is in [{path.name}]({FILES}/{path.name})."
     )
 
 
@@ -90,9 +94,7 @@ def bytes_block(paths: list[Path]) -> str:
     Raises:
         DisagreementError: A figure does not belong to its run.
     """
-    parts = [
-        f"![Throughput, time per call and ratio over the size](bench/results/{paths[0].stem}.svg)"
-    ]
+    parts = [f"![Throughput, time per call and ratio over the size]({IMAGES}/{paths[0].stem}.svg)"]
     for path in paths:
         machine, medians = _load(path)
         how = machine["getrandom"][BASELINE]

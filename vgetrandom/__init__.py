@@ -1,8 +1,9 @@
 """Random bytes from a ChaCha20 generator per thread, with every guarantee of getrandom(2).
 
->>> import vgetrandom
->>> len(vgetrandom.random_bytes(16))
-16
+Examples:
+    >>> import vgetrandom
+    >>> len(vgetrandom.random_bytes(16))
+    16
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ if sys.implementation.name == "cpython":
     try:
         from vgetrandom._native import __version__ as __version__
         from vgetrandom._native import random_bytes, random_bytes_into
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "vgetrandom._native":
+            raise
         from vgetrandom._paths import not_built
 
         raise not_built() from None

@@ -1,10 +1,11 @@
 """Put vgetrandom behind the standard library's secure randomness, for a whole program.
 
->>> from vgetrandom import patch
->>> with patch.installed():
-...     import secrets
-...     len(secrets.token_hex(8))
-16
+Examples:
+    >>> from vgetrandom import patch
+    >>> with patch.installed():
+    ...     import secrets
+    ...     len(secrets.token_hex(8))
+    16
 
 What is replaced are the names that everything else is built from: ``os.urandom``,
 ``random._urandom``, the class ``random.SystemRandom``, the instance behind ``secrets`` and what is

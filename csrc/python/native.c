@@ -104,7 +104,7 @@ PyDoc_STRVAR(random_bytes_doc,
 	     "MADV_HUGEPAGE): one more system call, and far fewer page faults.\n"
 	     "\n"
 	     "Args:\n"
-	     "    size (int): How many bytes; anything with __index__ will do.\n"
+	     "    size (int): How many bytes; anything with `__index__` will do.\n"
 	     "\n"
 	     "Returns:\n"
 	     "    bytes: size random bytes.\n"
