@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Everything happens in a virtual environment of this directory. It has the build requirements too, so
 # that pip need not fetch them for each build.
 PYTHON ?= python3

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Measure what the size of a batch costs and saves; write bench/results/batch_size.md.
 
 usage: python bench/batch_size.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Building bench/refill.c against the library in variants, and running the variants in turn."""
 
 from __future__ import annotations

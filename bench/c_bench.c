@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* vgetrandom() beside its peers without Python: the kernel's vDSO, getrandom() as libc has it, and
  * OpenSSL's bare ChaCha20, measured in turn in one process. `vgetrandom bench` does the same for
  * Python; the JSON of both has the same form.

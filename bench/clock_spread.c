@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How far apart the clocks of copies are that go on at the same moment: what parts cloned machines
  * where nothing else does (docs/threat-model.md).
  *

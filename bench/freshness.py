@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Measure what the entropy in every refill and the watch cost; write bench/results/freshness.md.
 
 usage: python bench/freshness.py

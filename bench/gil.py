@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Measure from which size on releasing the GIL is worth it; write bench/results/gil.md.
 
 usage: python bench/gil.py        (in an environment where vgetrandom is installed)

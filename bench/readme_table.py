@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes the README's benchmark tables and figure from the newest recorded runs.
 
 usage: python bench/readme_table.py [--check]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What one batch size costs: the time of a draw of 16, 256 and 1,024 bytes on average, and of the
  * unlucky draw of 16 bytes that refills. Prints the best of many rounds, in nanoseconds.
  */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # How files are compiled whose functions hold keys and state.
 #
 # Without optimisation a compiler keeps every value on the stack, and nothing burns those of all

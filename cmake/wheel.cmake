@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What a wheel needs, whatever the caller's environment and CMake options are set to for the other
 # packages that he builds: the files below the prefix that the build backend gave, and modules that
 # find the library beside them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bytes of the caller's own that go into every key: what parts cloned machines in secret, when
  * the kernel's generator was cloned with everything else.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What would tell that this virtual machine was cloned. Nothing is done with the answer but to say
  * it: the watch sees what there is to see (watch.h). */
 #ifndef VGETRANDOM_CLONES_H

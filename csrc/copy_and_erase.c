@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Moving more bytes than a token has: out of line, and as wide as the CPU can. */
 #include "copy_and_erase.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Moving served bytes out of the batch: copied and erased in one go (G2).
  *
  * The bytes pass through registers, which are erased too: the zeros that go into the batch are made

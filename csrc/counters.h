@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What was done, counted per thread and summed over a process. */
 #ifndef VGETRANDOM_COUNTERS_H
 #define VGETRANDOM_COUNTERS_H

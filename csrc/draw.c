@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The draw protocol: from a request to its bytes.
  *
  * What makes it hold: the state is out of the thread's record while a draw uses it, so nothing

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The sizes that decide which way a request is served. */
 #ifndef VGETRANDOM_DRAW_H
 #define VGETRANDOM_DRAW_H

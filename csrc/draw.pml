@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The draw protocol as a state machine: csrc/draw.c and the check-out of csrc/states.h, with one
  * generator, a batch of BATCH outputs, and everything that can happen between any two steps.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The environment is read once, when the library is loaded: later, setenv(3) in another thread may
  * be moving it about, and reading it then is a crash in somebody else's program.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the environment may take away: VGETRANDOM_* variables, never in a set-uid program. */
 #ifndef VGETRANDOM_ENVIRONMENT_H
 #define VGETRANDOM_ENVIRONMENT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Generators that belong to objects: words from a state of their own, served like the plain case of
  * a draw. Nothing takes the state out meanwhile: the caller's lock does.
  */

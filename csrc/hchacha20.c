@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "hchacha20.h"
 
 #include "wipe.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HChaCha20 (draft-irtf-cfrg-xchacha): 20 rounds that make a new key of a key and 16 bytes. */
 #ifndef VGETRANDOM_HCHACHA20_H
 #define VGETRANDOM_HCHACHA20_H

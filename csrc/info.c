@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is in use, what was done: for people and for tests. */
 #define VGETRANDOM_API __attribute__((visibility("default")))
 #include "include/vgetrandom.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The kernel's random number generator. The only file behind this header that is replaced in the
  * test build (tests/c/scripted_kernel.c), at link time. */
 #ifndef VGETRANDOM_KERNEL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory for the states: the best kind that this kernel has and the environment allows. */
 #ifndef VGETRANDOM_MEMORY_H
 #define VGETRANDOM_MEMORY_H

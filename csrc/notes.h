@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the operator should know, collected from every module: constant sentences. */
 #ifndef VGETRANDOM_NOTES_H
 #define VGETRANDOM_NOTES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files and descriptors are for the first draw of a process, vgetrandom_prepare() and
  * vgetrandom_get_info() alone: whoever draws on in a sandbox must not die of an open().
  * docs/sandboxes.md has the system calls of each.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the first draw of a process finds out for all later ones. */
 #ifndef VGETRANDOM_PREPARE_H
 #define VGETRANDOM_PREPARE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Telling a forked child from its parent without a hook: raw clone(2) runs none. */
 #ifndef VGETRANDOM_PROCESS_H
 #define VGETRANDOM_PROCESS_H

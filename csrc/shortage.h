@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The one place that says which refusals pass. */
 #ifndef VGETRANDOM_SHORTAGE_H
 #define VGETRANDOM_SHORTAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One thread's generator: the part that lives in one page of droppable memory.
  *
  * The kernel may turn the whole page to zeros between any two instructions, so zero is the safe

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who holds which state: one per thread, in pages that are reused when a thread ends. */
 #ifndef VGETRANDOM_STATES_H
 #define VGETRANDOM_STATES_H

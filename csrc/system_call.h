@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* System calls as the kernel has them, errno included.
  *
  * libc's open(), read() and close() are cancellation points: in a thread that pthread_cancel(3) has

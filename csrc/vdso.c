@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "vdso.h"
 
 #include <elf.h>

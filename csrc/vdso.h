@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The vDSO's getrandom (Linux 6.11 and later, vdso(7)): where it is and what it asks for. */
 #ifndef VGETRANDOM_VDSO_H
 #define VGETRANDOM_VDSO_H

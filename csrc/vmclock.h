@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The page in which a hypervisor tells of snapshots and migrations. */
 #ifndef VGETRANDOM_VMCLOCK_H
 #define VGETRANDOM_VMCLOCK_H

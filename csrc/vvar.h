@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pages that the kernel shares with its vDSO. */
 #ifndef VGETRANDOM_VVAR_H
 #define VGETRANDOM_VVAR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* When bytes that were computed must not be served any more: the kernel reseeded, or the virtual
  * machine was cloned. Watched where it can be, opportunistically; a wrong guess costs reseeds. */
 #ifndef VGETRANDOM_WATCH_H

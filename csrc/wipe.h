@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Erasing what must not be found later. */
 #ifndef VGETRANDOM_WIPE_H
 #define VGETRANDOM_WIPE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory that reads as zeros in a forked child (MADV_WIPEONFORK, Linux 4.14). */
 #ifndef VGETRANDOM_WIPE_ON_FORK_H
 #define VGETRANDOM_WIPE_ON_FORK_H

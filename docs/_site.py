@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the site has of files beside docs/: mkdocs calls these functions (mkdocs.yml, hooks).
 
 The start page shows the README's benchmark, which a recorded run has written, with its figure.

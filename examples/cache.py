@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A cache that gives its memory back when the machine needs it, and survives that.
 
 Squares stand for anything that is slow to compute and cheap to keep. Run it: the second round comes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fixtures: the core over the scripted kernel, in a thread of its own; quick runs."""
 
 from __future__ import annotations

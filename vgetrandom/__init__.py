@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Random bytes from a ChaCha20 generator per thread, with every guarantee of getrandom(2).
 
 Examples:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command line: ``vgetrandom`` and ``python -m vgetrandom``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 from vgetrandom._typing import Buffer
 
 def attach(capsule: object, /) -> object: ...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Processes that work for this one and answer through a pipe of their own.
 
 What site hooks, agents and interpreters print goes into a second pipe, of which only the end is

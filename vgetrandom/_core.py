@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The C library through cffi: everything that is not hot, and all of it where there is no CPython.
 
 The declarations repeat ``vgetrandom.h``; tests/python/test_core.py holds the two against

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 import uuid
 from collections.abc import MutableSequence
 from random import SystemRandom

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 from typing import SupportsIndex
 
 from vgetrandom._typing import Buffer

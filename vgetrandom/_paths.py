@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where the C parts of the package are."""
 
 from __future__ import annotations

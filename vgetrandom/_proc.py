@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What /proc and /sys say. Names of files stand among it, and those are bytes, not text.
 
 A process that has mapped a file with a name in an old encoding has that name in /proc/self/maps.

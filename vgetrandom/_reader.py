@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`reader()`: random bytes as a file."""
 
 from __future__ import annotations

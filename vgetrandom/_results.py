@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What info() and stats() return: plain values that may be pickled, copied, compared, sent on.
 
 They outlive the process that they tell of, so nothing in them refers to it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Places in a ring of memory, which are taken in turn and kept apart without a lock.
 
 A lock would be held when Ctrl-C raises between two bytecodes, and left behind by the thread that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `random` and `secrets` are made of where there is no extension module (PyPy)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Types for annotations that this package's Pythons and type checkers spell differently.
 
 At run time they need nothing but the standard library, so that annotations can be resolved there.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What this kernel does with droppable memory, and gives vgetrandom.
 
 Every property is tried, not looked up. The probes run in child processes; none can hurt the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Droppable memory (``MAP_DROPPABLE``, Linux 6.11): the kernel may zero any page of it at any time.
 
 It is for caches that can be rebuilt. The kernel takes the pages back instead of swapping, or

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """NumPy's random numbers from a ChaCha20 generator: as fast as insecure ones, and without a seed.
 
     rng = vgetrandom.numpy.default_rng()

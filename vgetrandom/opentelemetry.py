@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Trace and span ids for OpenTelemetry that no forked worker repeats.
 
 The SDK's own generator is the Mersenne Twister of `random`: workers that a server forks from one

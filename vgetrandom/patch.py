@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Put vgetrandom behind the standard library's secure randomness, for a whole program.
 
 Examples:

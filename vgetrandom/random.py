@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`SystemRandom`: the methods of the standard library's, from vgetrandom's generator."""
 
 from __future__ import annotations

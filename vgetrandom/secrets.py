@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The standard module `secrets`, from vgetrandom's generator, and `token_string`.
 
 Names, signatures and errors are those of the interpreter's own module; see

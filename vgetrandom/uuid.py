@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Random UUIDs (RFC 9562): `uuid4`, `uuid7`, and their text without the object.
 
 The objects are `uuid.UUID` objects like any other. The class's constructor costs ten times as much

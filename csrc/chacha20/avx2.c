@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ChaCha20 on AVX2. */
 #if defined(__x86_64__)
 

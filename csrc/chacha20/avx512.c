@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ChaCha20 on AVX-512: word i of 16 blocks in one register, and two such groups side by side.
  *
  * One group has four dependency chains, too few to keep the vector units busy while a rotation

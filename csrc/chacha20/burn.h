@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Leaving nothing behind where the compiler needs more room than there are registers.
  *
  * What it spills is key and state, in a stack frame that C cannot name and whose size only the

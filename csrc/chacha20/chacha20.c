@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which ChaCha20 is used: chosen once per process. */
 #define _GNU_SOURCE
 #include "chacha20.h"

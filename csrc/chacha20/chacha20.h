@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ChaCha20 keystream: one implementation per instruction set (sets.h), one of them in use.
  *
  * The block function is that of RFC 8439, with Bernstein's 64-bit block counter (words 12 and 13)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which vector instructions this x86-64 processor and its operating system offer. */
 #ifndef VGETRANDOM_CPU_X86_H
 #define VGETRANDOM_CPU_X86_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the sets share that compute a part of a group at a time: word i of LANES blocks in one
  * register, and stored as it is, for that is the order of the keystream.
  *

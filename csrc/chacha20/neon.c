@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ChaCha20 on NEON, which every aarch64 has. A big-endian one would store words the wrong way
  * round; it takes portable C. */
 #if defined(__AARCH64EL__)

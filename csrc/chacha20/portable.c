@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ChaCha20 in plain C, for any machine: loops over the lanes, which compilers turn into whatever
  * vector instructions there are.
  */

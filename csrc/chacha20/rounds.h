@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ChaCha20's rounds as lists of steps.
  *
  * STEP(a, b, d, n) stands for: a += b; d = (d ^ a) <<< n. Four quarter rounds advance side by side,

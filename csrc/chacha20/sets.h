@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The instruction sets, best first: a row each, and a file NAME.c with chacha20_NAME().
  *
  * Every build knows every name, since VGETRANDOM_CHACHA20 may have any of them. What is said in

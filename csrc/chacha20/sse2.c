@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ChaCha20 on SSE2, which every x86-64 has. */
 #if defined(__x86_64__)
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* vgetrandom: getrandom(2) in user space, from a ChaCha20 generator per thread.
  *
  *     unsigned char token[16];

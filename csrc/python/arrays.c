@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* vgetrandom._arrays: whole arrays of numbers from bulk keystream, converted where they lie, and
  * the generator behind a NumPy bit generator. Knows buffers and one capsule, not NumPy.
  */

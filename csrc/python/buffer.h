@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The buffer to be filled: any that can be written to as bytes, and whose bytes are bytes. */
 #ifndef VGETRANDOM_PYTHON_BUFFER_H
 #define VGETRANDOM_PYTHON_BUFFER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* vgetrandom._dropins: what random, secrets and uuid have natively. */
 #include "dropins.h"
 #include "slots.h"

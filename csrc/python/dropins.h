@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the drop-ins share: the module's state, and the way back to the standard library. */
 #ifndef VGETRANDOM_PYTHON_DROPINS_H
 #define VGETRANDOM_PYTHON_DROPINS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hexadecimal digits without a table: no address depends on what they say. */
 #ifndef VGETRANDOM_PYTHON_HEX_H
 #define VGETRANDOM_PYTHON_HEX_H

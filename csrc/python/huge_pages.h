@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Huge pages for large new objects, asked for the way NumPy does for its arrays. Without them the
  * page faults of a large result cost more than its keystream.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What this extension is linked with, for cffi to call.
  *
  * A process may have a second copy of the library: another extension's, the system's. The loader

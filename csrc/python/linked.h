@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef VGETRANDOM_PYTHON_LINKED_H
 #define VGETRANDOM_PYTHON_LINKED_H
 

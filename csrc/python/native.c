@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* vgetrandom._native: argument handling and object creation for the two hot functions. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* vgetrandom._peers: the kernel's own vDSO getrandom, for the benchmark to measure against. It is
  * called the way glibc 2.41 and later call it: one opaque state per thread.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The native methods of vgetrandom.SystemRandom.
  *
  * They stand in a base class of it, which comes before random.SystemRandom in the order of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The native functions of vgetrandom.secrets. As in random.c, unusual arguments go to the standard
  * library. */
 #include "dropins.h"

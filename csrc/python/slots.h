@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The slots that later interpreters want and 3.11's stable ABI does not name. */
 #ifndef VGETRANDOM_PYTHON_SLOTS_H
 #define VGETRANDOM_PYTHON_SLOTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* UUIDs of versions 4 and 7 (RFC 9562), as uuid.UUID objects and as text. */
 #include "dropins.h"
 #include "hex.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Random words for the drop-ins, straight from the thread's batch. */
 #ifndef VGETRANDOM_PYTHON_WORDS_H
 #define VGETRANDOM_PYTHON_WORDS_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`vgetrandom bench`, mostly through its command line, and what its parts promise."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bench/gil.py can still build what it measures."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How the benchmark measures: in every order, under the same conditions for every row."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run is asked for: the steps, and the command that repeats it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """bench/readme_table.py, and the README of this checkout against its newest recorded run."""
 
 from __future__ import annotations

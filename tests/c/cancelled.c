@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads that are to be cancelled while they draw: every draw returns all the same, the thread
  * goes on to its next cancellation point, and no descriptor stays behind.
  *

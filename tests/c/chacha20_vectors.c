@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keystream of one instruction set on standard output, for pytest to compare; this is how a
  * foreign processor's set is tested under qemu.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the programs have in common: draws that must succeed, and figures for the test to read. */
 #ifndef DRAWS_H
 #define DRAWS_H

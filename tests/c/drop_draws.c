@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads draw while another one drops their states all the time.
  *
  *     drop_draws ROUNDS pageout|dontneed

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Draws while there is no environment to read, and says what is in use.
  *
  *     environment early|late|cleared

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A process that has forbidden itself the CPU's counter (PR_SET_TSC) draws by a coarser clock; with
  * the argument "thread" a thread does so when others have drawn, and with "later" a thread that has
  * drawn itself. Exits 77 where it cannot be forbidden.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Draws that the kernel serves in pieces, with a handler that forks between two of them.
  *
  *     fork_in_draw ROUNDS

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One draw in a child and one in its parent, after both had drawn as one process.
  *
  *     fork_once

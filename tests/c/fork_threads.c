@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Forks while other threads draw, in generation after generation: each child starts threads of
  * its own and forks while those draw.
  *

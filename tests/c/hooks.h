@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the tests see of the core's inside; in the test libraries only. tests/support/libraries.py
  * reads the declarations from here. */
 #ifndef HOOKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* To be preloaded: hides the vDSO, as valgrind does. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

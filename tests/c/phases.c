@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Draws that die of any system call that docs/sandboxes.md does not list for them.
  *
  *     phases PHASE SURROUNDINGS [DIRECTORY]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What was drawn, by threads, signal handlers and forked processes alike, in memory that all of
  * them share; at the end nothing may be there twice. */
 #ifndef RECORD_H

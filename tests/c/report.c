@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What vgetrandom_get_info() says, a line each; for whoever must be another user, or is not let
  * to do something.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A kernel whose entropy is known beforehand and logged: for the test library only, which links
  * it in place of csrc/clock.c, csrc/kernel.c and csrc/vvar.c. The shipped library has no such
  * switch.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whether a branch or an address depends on the key: to be run under valgrind's memcheck, for
  * which the key is undefined memory.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A timer signal whose handler draws, many thousand times a second, in the middle of draws.
  *
  *     signal_draws DRAWS

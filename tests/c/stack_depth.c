@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How much of the stack draws take: each is made in a signal handler, on an alternate stack that
  * was painted before. Prints the most, in bytes, for each kind of draw.
  */

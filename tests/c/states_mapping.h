@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The memory that states live in, found from outside as anyone may find it: by its flags in
  * /proc/self/smaps. */
 #ifndef STATES_MAPPING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Something happens between any two instructions of a draw: the trap flag has the CPU raise
  * SIGTRAP after each, and the handler does it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Thread-specific destructors that draw: before the generator's own has run, and after it.
  *
  *     thread_exit THREADS

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads that make their first draws at the same time, in waves, and then all stay.
  *
  *     thread_start WAVES

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "unsound.h"
 
 /* The real one under another name. */

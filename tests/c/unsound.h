@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every instruction set in plain C, right until it is told to be wrong; in the test library only,
  * in place of the files in csrc/chacha20. */
 #ifndef UNSOUND_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """vgetrandom cat: so many bytes, no more and no less, and no noise."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Children: started only where there is a Python, heard whatever else is printed, always ended."""
 
 from __future__ import annotations

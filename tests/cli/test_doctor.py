@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every row of `vgetrandom doctor` on the running kernel, and that each probe can say no."""
 
 from __future__ import annotations

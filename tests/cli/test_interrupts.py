@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Ctrl-C, SIGTERM and SIGHUP in every phase: status 130, one line, nothing left behind."""
 
 from __future__ import annotations

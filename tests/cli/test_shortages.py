@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Limits and sandboxes: a command does its work, or one line names what is missing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Standard output and error in every state: all is written, or one line says why not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bytes of the caller's own: they go into every key from then on, and can only add."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """pthread_cancel(3): nothing in the library is a cancellation point."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every instruction set that this machine has, against others' ChaCha20 and against each other."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Each run of keystream has a reading of the clock for its nonce: clones of a machine part."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """info().clones: what would tell of a clone of the machine, and what is said where nothing does."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No branch and no address depends on the key: valgrind's memcheck, which takes it as undefined."""
 
 from __future__ import annotations

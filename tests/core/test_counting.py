@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """stats(): every thread's work is counted, once, by the process that did it, in any memory."""
 
 from __future__ import annotations

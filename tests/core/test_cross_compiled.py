@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The core for other machines, cross-compiled and run under qemu's user mode."""
 
 from __future__ import annotations

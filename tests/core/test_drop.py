@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pages that are really dropped under the generator: noticed, and never seen in the output."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The environment is read once, when the library is loaded, and never again."""
 
 from __future__ import annotations

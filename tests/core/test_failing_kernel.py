@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A kernel whose getrandom fails or answers short: errno, no partial result, and life goes on."""
 
 from __future__ import annotations

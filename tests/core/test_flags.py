@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """getrandom(2)'s contract: lengths and flags of vgetrandom()."""
 
 from __future__ import annotations

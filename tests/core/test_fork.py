@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Processes that part ways, however they do it: parent and children never share 16 bytes."""
 
 from __future__ import annotations

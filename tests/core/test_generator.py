@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """vgetrandom_generator_*(): states that belong to objects instead of threads."""
 
 from __future__ import annotations

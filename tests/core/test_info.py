@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """info(), stats() and reseed(): what is told, and that it is true."""
 
 from __future__ import annotations

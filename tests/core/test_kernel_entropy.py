@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where refills take their entropy from: the vDSO, or the system call where that is wanted."""
 
 from __future__ import annotations

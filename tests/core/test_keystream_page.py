@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """docs/keystream.md is right: its code and its vectors, held against every set."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The suite's core part under everything that the environment can take away or force."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where states live, as the kernel tells it; and that a core dump has nothing of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """System calls by phase, as docs/sandboxes.md promises them: each under a filter that kills."""
 
 from __future__ import annotations

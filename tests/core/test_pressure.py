@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Real memory pressure: the kernel takes the states away while threads draw from them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """vgetrandom_process(): a number that no child has, on every rung, in every PID namespace."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What each draw returns, byte for byte, from what the kernel answered: the model's opinion."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sandboxes that refuse what the generator would like to have: there are random bytes all the same,
 and info() says where they come from."""
 

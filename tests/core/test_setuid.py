@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The environment has no say in a set-uid program."""
 
 from __future__ import annotations

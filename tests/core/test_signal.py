@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Draws in signal handlers, in the middle of draws: no repeats, no zeros."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A draw takes at most 1.5 KiB of the caller's stack, as vgetrandom.h says."""
 
 from __future__ import annotations

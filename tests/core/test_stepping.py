@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whatever may interrupt a draw does so after every single instruction of it."""
 
 from __future__ import annotations

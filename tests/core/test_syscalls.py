@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How often the kernel is asked: strace's count, and that stats() tells the same."""
 
 from __future__ import annotations

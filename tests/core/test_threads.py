@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Threads that come and go: each has a state of its own, none stays behind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The kernel's reseed generation: what is taken for it, and what a change of it does."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Droppable memory: what it accepts, and that no drop goes unnoticed, whenever it happens."""
 
 from __future__ import annotations

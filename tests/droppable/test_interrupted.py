@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A cache that is interrupted between any two bytecodes, with a dict to tell what is right.
 
 At each bytecode of put(), get(), drop() and close() comes, in one run each: an exception; a signal

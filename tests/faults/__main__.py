@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sweep: ``python -m faults`` in the tests' directory.
 
 Minutes; with --every-execution about an hour. The representative part is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The core as shipped over the scripted kernel, and variants of it with one defect each.
 
 Every file of the core is compiled with the very command that the shipped library's build uses;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Mistakes, each made in a copy of the core, that the oracle must notice.
 
 Beside each, the draw and the faults that show it: a defect that no fault brings to light would say

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Verification beyond `make test`; docs/verification.md says what each shows, and what came of it.
 # Included by Makefile; `make tools` installs what fuzz, statistics and proof take.
 

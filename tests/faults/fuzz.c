@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Random sequences of what can happen between draws, played against a model.
  *
  * For libFuzzer: every input is a sequence of operations (see play()), two bytes or so each. They

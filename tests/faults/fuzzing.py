@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fuzz for some seconds: ``python -m faults.fuzzing [SECONDS]`` in the tests' directory."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs one draw over and over and injects faults at given instructions of it.
  *
  *     inject LIBRARY LEN FOLLOWING,FOLLOWING [PREPARATION,...]

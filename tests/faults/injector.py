@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Running faults: what the injector (inject.c) is told and what it tells."""
 
 from __future__ import annotations

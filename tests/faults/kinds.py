@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The draws that faults are injected into."""
 
 from __future__ import annotations

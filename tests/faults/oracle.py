@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run may show: every output byte computed anew from the kernel's answers.
 
 The rules, each stated once:

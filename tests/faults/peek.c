@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Linked into the library under test: where the calling thread's state is. */
 #include "../../csrc/states.h"
 

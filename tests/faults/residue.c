@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What one draw leaves behind: steps through it, notes the secrets that were in the state's page
  * meanwhile, and when the draw returns tells them and everything that can be read of the process.
  *

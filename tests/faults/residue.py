@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a draw leaves behind, searched for its secrets."""
 
 from __future__ import annotations

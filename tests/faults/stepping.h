@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stopping a process at one instruction and knowing what it touches: ptrace and the debug
  * registers of x86-64. */
 #ifndef STEPPING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The process that faults are injected into: it draws, and tells what it was given.
  *
  * It is forked from the injector for every run. What it tells lies in memory that the injector and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Faults at many instructions of one kind of draw, each run judged."""
 
 from __future__ import annotations

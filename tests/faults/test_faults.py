@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A drop, a fork, a signal or a reseed before any instruction of a draw: the representative part.
 
 ``make faults`` makes the whole sweep (tests/faults/).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Nothing secret is left lying about: memory, registers, a core dump and swap are searched.
 
 The core is the shipped one over the real kernel. What is searched for are the keys, the next batch

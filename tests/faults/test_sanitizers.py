@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The core under ASan, UBSan and TSan, and random sequences of events against a model."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads that draw, end and begin anew while others drop their pages, request reseeds and ask for
  * statistics: for the sanitizers. No two draws may be equal.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A WSGI application whose workers are forked after it has drawn (--preload)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """CPython's own tests under the patch: none fails that passes without it."""
 
 from __future__ import annotations

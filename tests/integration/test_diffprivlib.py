@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Differential privacy with secure noise."""
 
 from __future__ import annotations

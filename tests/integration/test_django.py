@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Django's secrets under the patch."""
 
 from __future__ import annotations

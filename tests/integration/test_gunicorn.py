@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """gunicorn's workers, forked from an application that has drawn, under load."""
 
 from __future__ import annotations

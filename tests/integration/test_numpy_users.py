@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What builds on NumPy's generators: Dask, joblib, SciPy and Numba, with SystemBitGenerator."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pools of forked workers: Celery's, and the standard library's."""
 
 from __future__ import annotations

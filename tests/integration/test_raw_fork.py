@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A fork that Python does not know of, beside a generator that repeats after it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """uuid7 as a primary key: rows come back in the order in which they were inserted."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The documents: their links lead somewhere, and the map has every folder."""
 
 from __future__ import annotations
@@ -64,3 +65,13 @@ def test_github_runs_what_ci_runs() -> None:
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     steps = re.findall(r"- run: (.*)$", workflow, flags=re.MULTILINE)
     assert steps == [".ci/run"]
+
+
+def test_every_source_file_names_its_licence() -> None:
+    kinds = {".c", ".h", ".pml", ".py", ".pyi", ".cmake", ".mk"}
+    files = [ROOT / "CMakeLists.txt", ROOT / "Makefile", ROOT / "pyproject.toml"]
+    for top in ("bench", "cmake", "csrc", "docs", "examples", "tests", "vgetrandom"):
+        files += [path for path in (ROOT / top).rglob("*") if path.suffix in kinds]
+    named = "SPDX-License-Identifier: MIT"
+    lacking = [path for path in files if named not in path.read_text()[:200]]
+    assert not lacking, "the first line of each source file is its SPDX-License-Identifier"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Installing from the source tree, in every way that once went wrong.
 
 The build requirements are those of this environment (--no-build-isolation): nothing is downloaded.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is installed, and what importing it costs."""
 
 from __future__ import annotations

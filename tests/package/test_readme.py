@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The README's examples do what it says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A process with a second copy of the library: everything in Python acts on the copy that draws.
 
 The copies are files of the installed library, elsewhere. Another SONAME (a later major version, a

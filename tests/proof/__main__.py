@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Check the models, that of the draw within wide bounds, and that each defect is caught."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Running spin on the model."""
 
 from __future__ import annotations

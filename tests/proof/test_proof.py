@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The draw protocol's model, within bounds that take seconds; ``make proof`` has wider ones."""
 
 from __future__ import annotations

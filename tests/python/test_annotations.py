@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Annotations: they resolve at run time, and type checkers take from them what is true."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """random_bytes() and random_bytes_into(): what they accept, and what they do when they cannot."""
 
 from __future__ import annotations

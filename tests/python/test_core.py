@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The cffi binding repeats vgetrandom.h: word for word."""
 
 from __future__ import annotations

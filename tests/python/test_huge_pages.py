@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Large results are in huge pages: the advice is given, and no answer to it shows in the result."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Names of files are bytes: those of mapped files in /proc, and that of the package's directory."""
 
 from __future__ import annotations

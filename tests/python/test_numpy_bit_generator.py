@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SystemBitGenerator: where NumPy takes a bit generator, and never twice the same."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """default_rng(): NumPy's Generator in all that it does, with arrays filled in bulk."""
 
 from __future__ import annotations

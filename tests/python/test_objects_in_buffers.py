@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """random_bytes_into() and what holds Python objects: random pointers to them would crash."""
 
 from __future__ import annotations

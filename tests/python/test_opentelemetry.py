@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The id generator, with the SDK itself."""
 
 from __future__ import annotations

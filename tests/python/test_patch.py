@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """patch: vgetrandom behind the standard library."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SystemRandom: the standard library's behaviour, and numbers that are as they should be."""
 
 from __future__ import annotations

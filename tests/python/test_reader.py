@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """reader(): an endless file."""
 
 from __future__ import annotations

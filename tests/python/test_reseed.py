@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """reseed(additional): what it takes, what it refuses."""
 
 from __future__ import annotations

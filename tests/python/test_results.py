@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What info() and stats() return travels: it is pickled, copied, compared, written as JSON."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """vgetrandom.secrets: the standard module's names, signatures and errors, and token_string."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One process, several interpreters: each imports the extension, all share one set of states."""
 
 from __future__ import annotations

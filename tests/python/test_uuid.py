@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """UUIDs: the standard library's objects, and what RFC 9562 says of their bits."""
 
 from __future__ import annotations

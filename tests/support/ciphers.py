@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """ChaCha20 as `cryptography` has it, which PyPy may have to do without."""
 
 from __future__ import annotations

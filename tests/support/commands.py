@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The project's commands as processes: every one of them, with a bound on all that a test reads."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The test builds of the C core, made once per test session and bound through cffi.
 
 ``hooked`` is the core over the real kernel with hooks into its inside (tests/c/hooks.h),

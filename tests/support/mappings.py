@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The memory that states live in, as /proc/self/smaps tells, and what the kernel may do to it."""
 
 from __future__ import annotations

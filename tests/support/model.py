@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The draw protocol in Python: from what the kernel answered to what each draw must return.
 
 It is replayed after the draw, over the scripted kernel's log, and is as strict about what the

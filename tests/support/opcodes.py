@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Doing something between any two bytecodes of Python code, as a signal or a thread may."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where tests build."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Running the C programs of tests/c, which print figures and complain about what is wrong."""
 
 from __future__ import annotations

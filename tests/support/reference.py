@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """ChaCha20 by another implementation, that of `cryptography`, and what is made of it."""
 
 from __future__ import annotations

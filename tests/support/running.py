@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Running a test's work elsewhere: in a thread that is really gone afterwards, in a child."""
 
 from __future__ import annotations

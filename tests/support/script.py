@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The scripted kernel from Python: what it answers, what it was asked."""
 
 from __future__ import annotations

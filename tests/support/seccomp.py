@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sandboxes: seccomp(2) filters for the calling process, which never gets rid of them again."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tests of distributions; a sound generator misses their bounds less than once in 10**9 runs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The programs that tests run, found first among those that were installed beside this Python."""
 
 from __future__ import annotations

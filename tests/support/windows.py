@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What random bytes must never do: repeat, or be zeros."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What children do in the tests of vgetrandom._child; they import this module by its name."""
 
 from __future__ import annotations

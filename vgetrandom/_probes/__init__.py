@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the running kernel does with droppable memory: one function for each property."""
 
 from __future__ import annotations

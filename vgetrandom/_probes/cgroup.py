@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Memory pressure, made harmlessly: in a memory cgroup (v1 or v2) of our own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Its contents are lost on purpose, and only then."""
 
 from __future__ import annotations

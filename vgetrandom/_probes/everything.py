@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Run every probe, for `doctor`, in a process of its own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the kernel's own generator offers, and what there is without droppable memory."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The mapping type: what it goes with, its flags, and that it is neither pinned nor promised."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the probes share: memory of both kinds, dropping it, and asking what is left."""
 
 from __future__ import annotations

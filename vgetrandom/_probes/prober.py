@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs a probe in a forked child, and makes a row of what it answers, or of how it ended."""
 
 from __future__ import annotations

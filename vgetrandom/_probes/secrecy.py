@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """It is never written anywhere: not to swap, not to a core dump."""
 
 from __future__ import annotations

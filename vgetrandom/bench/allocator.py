@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How malloc treats large results while they are measured: the same for every row and size."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A run beside an older one."""
 
 from __future__ import annotations

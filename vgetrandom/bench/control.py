@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The control: one function under two names, whose difference is what a run cannot tell apart."""
 
 from __future__ import annotations

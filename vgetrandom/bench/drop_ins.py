@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What draws on random bytes: numbers, tokens, UUIDs, arrays, trace ids, ours and others'."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The first draw after something that costs a generator its state, or before it has one."""
 
 from __future__ import annotations

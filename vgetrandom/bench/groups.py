@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is measured: one entry per group in GROUPS."""
 
 from __future__ import annotations

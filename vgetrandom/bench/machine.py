@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The header of a run: what a reader must know of the machine before believing a number."""
 
 from __future__ import annotations

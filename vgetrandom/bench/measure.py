@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The method: all rows of a step sampled in turn, in every order, so that none is favoured."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What one run of the benchmark was asked for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """In which order rows take their turns: a balanced Latin square.
 
 A row may leave something behind for the next one: full caches, a heap that it grew or gave back, a

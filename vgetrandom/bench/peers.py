@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who draws bytes: one entry per peer, in the order of the tables."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The figure of a run: throughput, time per call and the ratio to os.urandom over the size."""
 
 from __future__ import annotations

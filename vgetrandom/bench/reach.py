@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How this interpreter reaches the kernel's getrandom: over the vDSO or by a system call.
 
 Versions do not tell: libc, interpreter, kernel and sandbox all have a say. So a forked child

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a run shows and writes: its tables, JSON and CSV."""
 
 from __future__ import annotations

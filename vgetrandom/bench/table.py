@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tables of text: through rich where it is installed, plain where not, or as Markdown."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How one call is timed: the samplers that the groups are made of."""
 
 from __future__ import annotations

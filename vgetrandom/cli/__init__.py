@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command line: one module per command, named after it.
 
 A new command is a module with `add_arguments(parser)` and `run(args)`, which returns an exit

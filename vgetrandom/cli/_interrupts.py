@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Ctrl-C, SIGTERM and SIGHUP: one line and status 130, in whatever phase they come."""
 
 from __future__ import annotations

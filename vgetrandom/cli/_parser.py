@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From the arguments to the command that they name."""
 
 from __future__ import annotations

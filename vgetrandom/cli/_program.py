@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The process around a command: its streams, its signals, its exit status."""
 
 from __future__ import annotations

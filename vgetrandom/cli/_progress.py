@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A line on the terminal that says how far a command is."""
 
 from __future__ import annotations

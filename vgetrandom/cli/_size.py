@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Numbers of bytes on the command line, written as for `head -c`."""
 
 from __future__ import annotations

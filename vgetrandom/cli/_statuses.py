@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The exit statuses of all commands; docs/command-line.md explains them."""
 
 OK = 0

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Standard output that is written in full or says why not, and standard error that never fails."""
 
 from __future__ import annotations

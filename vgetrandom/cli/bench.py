@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The `bench` subcommand: its arguments, its checks before measuring, and what it prints after."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Write random bytes to standard output: ``vgetrandom cat``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``vgetrandom doctor``: what the running kernel does with droppable memory, as a table or JSON."""
 
 from __future__ import annotations

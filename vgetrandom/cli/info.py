@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``vgetrandom info``: what is in use on this machine, for people and for programs."""
 
 from __future__ import annotations
