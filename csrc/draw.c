@@ -203,8 +203,7 @@ static bool reseed(struct slot *slot, unsigned int flags)
  * has one run and one nonce: what is done again has a new key. */
 static void compute(struct state *state, uint8_t *out, size_t bytes)
 {
-	/* A thread without a slot is here for an object: nobody has asked what it may read. */
-	const uint64_t nonce = clock_read(self.slot ? self.slot->coarse : true);
+	const uint64_t nonce = clock_read(thread_needs_coarse_clock());
 
 	chacha20_in_use()->keystream(out, bytes / CHACHA20_GROUP_BYTES, state->fresh, 0, nonce);
 	wipe(state->fresh, sizeof(state->fresh));

@@ -68,8 +68,8 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 		kernel_notes(&notes);
 		watch_notes(&notes);
 		clock_notes(&notes);
-		additional_notes(&notes);
 	}
+	additional_notes(&notes);
 	clones_notes(&notes);
 #ifdef VGETRANDOM_KEEPS_SECRETS_ON_STACK
 	note(&notes,

@@ -215,6 +215,15 @@ static void settle_after_fork_without_slot(void)
 	}
 }
 
+/* Each thread may have forbidden itself the counter. One that does so later gets SIGSEGV, as it
+ * does from libc's clock_gettime(3). Children inherit it. */
+bool thread_needs_coarse_clock(void)
+{
+	if (self.clock == CLOCK_NOT_ASKED)
+		self.clock = clock_counter_is_forbidden() ? CLOCK_COARSE : CLOCK_COUNTER;
+	return self.clock == CLOCK_COARSE;
+}
+
 /* Leaves the thread with a slot or says what it lacks. */
 static enum lack claim(struct slot **claimed)
 {
@@ -242,9 +251,8 @@ static enum lack claim(struct slot **claimed)
 		give_back(slot);
 		return LACKS_EXIT_HOOK;
 	}
-	/* Each thread may have forbidden itself the counter. One that does so later gets SIGSEGV,
-	 * as it does from libc's clock_gettime(3). Children inherit it. */
-	slot->coarse = clock_counter_is_forbidden();
+	/* Now, because later draws may make no system call but getrandom(2). */
+	thread_needs_coarse_clock();
 	*claimed = slot;
 	return LACKS_NOTHING;
 }

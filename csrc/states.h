@@ -19,7 +19,6 @@ struct slot {
 	_Alignas(128) _Atomic uint64_t owner;
 	struct state *state;
 	bool keyed;       /* has had a key since it was claimed */
-	bool coarse;      /* its thread may not read the CPU's counter (clock.h) */
 	uint8_t counters; /* which counters are its own (counters.h) */
 };
 
@@ -31,6 +30,9 @@ enum lack {
 	LACKS_TIME,      /* it is ending, or just claiming one */
 };
 
+/* Which clock it takes nonces from (clock.h). */
+enum thread_clock { CLOCK_NOT_ASKED, CLOCK_COUNTER, CLOCK_COARSE };
+
 /* A thread's own record, outside the droppable page. */
 struct thread {
 	struct state *state; /* NULL while a draw has it out, and before the first draw */
@@ -39,6 +41,7 @@ struct thread {
 	uint8_t lacks;       /* enum lack */
 	uint32_t pause;      /* draws between its last attempt to claim one and the next */
 	uint32_t paused;     /* how many of them are left */
+	uint8_t clock;       /* enum thread_clock */
 };
 
 /* initial-exec: an access may neither allocate nor take a lock, because a signal handler makes
@@ -61,6 +64,10 @@ void state_claim_now(void);
 
 /* Why the calling thread has no state, unless memory_notes() has said it of all. */
 void state_notes(struct notes *notes);
+
+/* Whether the calling thread may not read the CPU's counter: asked when it gets its state, or,
+ * where it has none, when it first computes for an object. */
+bool thread_needs_coarse_clock(void);
 
 /* Takes the calling thread's state out, claiming one at the first draw. NULL where it is out
  * already (this is a signal handler that interrupted a draw) or cannot be had: then the kernel

@@ -331,6 +331,16 @@ def test_protected_where_nothing_tells_processes_apart() -> None:
     assert "dd" in flags_of(address(kernel))
 
 
+@own_process
+def test_what_is_refused_is_told_also_where_no_state_is_kept() -> None:
+    refuse("madvise", errno.EINVAL)
+    kernel = new_kernel()
+    kernel.request(b"secret")
+    kernel.draw(16)
+    assert any("reseed()" in note and "DONTDUMP" in note for note in kernel.notes())
+    assert "dd" not in flags_of(address(kernel))
+
+
 def test_the_pool_has_its_page_to_itself() -> None:
     kernel = Kernel(scripted())
     assert address(kernel) % os.sysconf("SC_PAGESIZE") == 0

@@ -12,6 +12,7 @@ import pytest
 import vgetrandom
 from support import libraries
 from support.model import Model
+from support.running import in_thread
 from support.script import Kernel, new_kernel
 
 own_process = pytest.mark.own_process
@@ -97,6 +98,19 @@ def test_a_thread_that_may_not_read_the_counter_takes_the_coarse_clock() -> None
     kernel.script.counter_forbidden = 1
     kernel.draw(BULK)
     assert kernel.script.coarse_readings == kernel.script.clock_readings > 0
+
+
+@own_process
+@pytest.mark.parametrize("forbidden", [False, True])
+def test_a_thread_that_draws_for_an_object_only_is_asked_too(*, forbidden: bool) -> None:
+    kernel = new_kernel()
+    kernel.draw(16)
+    generator = kernel.lib.vgetrandom_generator_new()
+    kernel.script.counter_forbidden = forbidden
+    before, coarse_before = kernel.script.clock_readings, kernel.script.coarse_readings
+    in_thread(lambda: kernel.lib.vgetrandom_generator_u64(generator))
+    assert kernel.script.clock_readings - before == 1
+    assert kernel.script.coarse_readings - coarse_before == forbidden
 
 
 def forbidden_counter(*arguments: str) -> int:

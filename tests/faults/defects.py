@@ -213,13 +213,13 @@ SEEDED = (
         "children stop watching",
         "small, from the batch",
         "F B",
-        ("csrc/states.c", '#include "memory.h"', '#include "memory.h"\n#include "watch.h"'),
         (
-            "csrc/states.c",
-            "\t\tmine->owner = epoch;\n",
+            "csrc/watch.c",
+            "void watch_probe_pages(uint64_t epoch)\n{\n",
             (
-                "\t\tmine->owner = epoch;\n\t\tstatic const _Atomic uint64_t never;\n"
-                "\t\twatch.kernel = &never;\n"
+                "void watch_probe_pages(uint64_t epoch)\n{\n"
+                "\tif (probed_in > BEFORE_EPOCHS && probed_in != epoch) {\n"
+                "\t\tphase = OVER;\n\t\twatch.kernel = &unwatched;\n\t}\n"
             ),
         ),
     ),
@@ -263,7 +263,7 @@ SHOWN_BY_OUTPUT = (
         "nonce not used",
         "",
         "",
-        (DRAW, "nonce = clock_read(self.slot->coarse);", "nonce = 0;"),
+        (DRAW, "const uint64_t nonce = clock_read(", "const uint64_t nonce = 0 & clock_read("),
     ),
     _seeded(
         "nonce read once per process",
@@ -271,11 +271,8 @@ SHOWN_BY_OUTPUT = (
         "",
         (
             DRAW,
-            "\tconst uint64_t nonce = clock_read(self.slot->coarse);\n",
-            (
-                "\tstatic uint64_t nonce;\n\tif (nonce == 0)\n"
-                "\t\tnonce = clock_read(self.slot->coarse);\n"
-            ),
+            "\tconst uint64_t nonce = clock_read(",
+            ("\tstatic uint64_t nonce;\n\tif (nonce == 0)\n\t\tnonce = clock_read("),
         ),
     ),
     _seeded(
@@ -285,12 +282,12 @@ SHOWN_BY_OUTPUT = (
         (
             DRAW,
             "\tif (!fetch_fresh(state, flags))\n",
-            "\tearly_nonce = clock_read(self.slot->coarse);\n\tif (!fetch_fresh(state, flags))\n",
+            "\tearly_nonce = clock_read(false);\n\tif (!fetch_fresh(state, flags))\n",
         ),
         (
             DRAW,
-            "\tconst uint64_t nonce = clock_read(self.slot->coarse);",
-            "\tconst uint64_t nonce = early_nonce;",
+            "const uint64_t nonce = clock_read(",
+            "const uint64_t nonce = early_nonce + 0 * clock_read(",
         ),
         (
             DRAW,
