@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -288,15 +289,19 @@ def test_a_child_that_does_not_end_is_killed(
     monkeypatch.setattr(_child, "GRACE", 0.1)
     with start(working.hang, str(tmp_path / "mark")) as child:
         os.kill(next(child.results()), signal.SIGSTOP)
+        started = time.monotonic()
+    assert time.monotonic() - started < 10
     assert not (tmp_path / "mark").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(child.pid, 0)
 
 
 def test_a_process_left_behind_keeps_nobody_waiting(start: Any) -> None:
+    started = time.monotonic()
     with start(working.leave_a_process) as child:
         (left,) = child.results()
     os.kill(left, signal.SIGKILL)
+    assert time.monotonic() - started < PATIENCE
 
 
 @contextlib.contextmanager
@@ -329,6 +334,30 @@ def test_no_descriptor_is_left(start: Any) -> None:
 
 
 # --- callers in odd states ---
+
+
+@pytest.mark.parametrize("executable", ["", sys.executable])
+def test_a_caller_that_ignores_how_children_end_gets_its_rows(executable: str) -> None:
+    before = (
+        "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        f"sys.executable = {executable!r}"
+    )
+    done = script(DIAGNOSE.format(before=before))
+    every, wrong, right = map(int, done.stdout.splitlines()[0].split())
+    assert (every, wrong) == (len(PROBES), 0), done.stdout
+    assert right or "needs Linux 6.11" in str(doctor.diagnose())
+
+
+def test_a_caller_that_blocks_signals_can_end_its_child(start: Any, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        with start(working.hang, str(mark)) as child:
+            next(child.results())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    assert mark.read_text() == "cleaned up"
+
 
 ANSWER = """
 import os, signal, sys

@@ -229,16 +229,18 @@ def test_what_is_ignored_stays_ignored(number: signal.Signals, tmp_path: Path) -
     assert not told
 
 
-SWALLOWED = """
+IN_DESTRUCTOR = """
 import os, signal, time
 from vgetrandom.cli import _interrupts
 _interrupts.install()
 
 class Destructor:
-    def __del__(self):
+    def __del__(self, os=os, signal=signal, time=time):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)
+"""
 
+AT_WORK = """
 try:
     with _interrupts.raised():
         Destructor()
@@ -248,12 +250,33 @@ except KeyboardInterrupt:
 """
 
 
-def test_a_signal_in_a_destructor_is_not_lost() -> None:
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", SWALLOWED],
+def script(text: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-P", "-c", text],
         capture_output=True,
         timeout=commands.PATIENCE,
         check=False,
     )
+
+
+def test_a_signal_in_a_destructor_is_not_lost() -> None:
+    done = script(IN_DESTRUCTOR + AT_WORK)
     assert done.stdout == b"once more\n"
     assert not done.stderr
+
+
+def test_a_signal_in_a_destructor_ends_what_has_nothing_to_put_right() -> None:
+    done = script(IN_DESTRUCTOR + "Destructor(); time.sleep(60)")
+    assert done.returncode == INTERRUPTED
+    assert one_line(done.stderr) == "vgetrandom: interrupted"
+
+
+def test_a_signal_while_the_interpreter_ends_does_not_kill_it(tmp_path: Path) -> None:
+    for number in range(9):
+        with running("doctor", "--help", folder=tmp_path) as (process, _):
+            assert process.stdout
+            assert process.stdout.read(1)  # all is written at once, when the work is done
+            for _ in range(50):
+                process.send_signal(SIGNALS[number % 3])
+                time.sleep(0.0005)
+            assert ended(process)[0] in (OK, INTERRUPTED)

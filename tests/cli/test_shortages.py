@@ -50,25 +50,26 @@ def limited(limit: str) -> Prefix:
 
 
 @functools.cache
-def without_processes() -> Prefix:
-    """Run as a user who may start neither processes nor threads."""
+def without_processes(most: int = 1) -> Prefix:
+    """Run as a user who may start neither processes nor threads, or just as many as that."""
     if not shutil.which("setpriv") or not shutil.which("prlimit"):
         pytest.skip("not installed: setpriv, prlimit (util-linux)")
-    prefix: Prefix = ("prlimit", "--nproc=1")
+    prefix: Prefix = ("prlimit", f"--nproc={most}")
     if os.geteuid() == 0:
         # The limit is not for root. The capability is for reading what is below /root.
         capability = "+dac_read_search"
         nobody = ("--reuid=65534", "--regid=65534", "--clear-groups")
         keep = (f"--inh-caps={capability}", f"--ambient-caps={capability}")
         prefix = ("setpriv", *nobody, *keep, *prefix)
-    done = subprocess.run(
-        [*prefix, "sh", "-c", "true & true"],
-        capture_output=True,
-        check=False,
-        timeout=commands.PATIENCE,
-    )
-    if b"fork" not in done.stderr:
-        pytest.skip(f"cannot forbid processes here: {done.stderr.decode() or 'no effect'}")
+    if most == 1:  # with more, the shell would leave a process behind that counts for a while
+        done = subprocess.run(
+            [*prefix, "sh", "-c", "true & true"],
+            capture_output=True,
+            check=False,
+            timeout=commands.PATIENCE,
+        )
+        if b"fork" not in done.stderr:
+            pytest.skip(f"cannot forbid processes here: {done.stderr.decode() or 'no effect'}")
     if run(prefix, ["--version"]).returncode:
         pytest.skip("this Python cannot be run as another user")
     return prefix
@@ -114,6 +115,15 @@ def test_missing_processes_are_named(arguments: tuple[str, ...], missing: str) -
     assert missing in one_line(done.stderr)
 
 
+def test_threads_do_not_wait_for_one_that_could_not_be_started() -> None:
+    without_processes()
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one processor: no group of threads to be measured")
+    done = run(without_processes(2), THREADS)
+    assert done.returncode == FAILED
+    assert "can't start new thread" in one_line(done.stderr)
+
+
 def test_rows_that_nobody_tried_say_so() -> None:
     done = run(without_processes(), ["doctor", "--json"])
     assert done.returncode == FAILED
@@ -138,23 +148,21 @@ def test_missing_descriptors_are_named(count: int) -> None:
     assert not [row for row in json.loads(done.stdout or "[]") if row["ok"] is False]
 
 
-def test_modules_that_cannot_be_opened_are_not_called_missing() -> None:
-    # Of four descriptors three are the streams: a module's own files can be read, one at a time,
-    # but nothing beside them.
-    done = run(limited("-n 4"), EVENTS)
-    assert done.returncode == FAILED
-    assert "Too many open files" in one_line(done.stderr)
-
-
 # --- no memory ---
 
 
-@pytest.mark.parametrize("kilobytes", [20_000, 24_000, 28_000, 32_000, 40_000])
-def test_missing_memory_is_named(kilobytes: int) -> None:
-    done = run(limited(f"-v {kilobytes}"), ["doctor"])
-    if done.returncode == FAILED:
-        one_line(done.stderr)
-    assert b"Traceback" not in done.stderr
+def test_missing_memory_is_named() -> None:
+    """Somewhere between what the interpreter needs and what is enough, memory is short."""
+    told = []
+    for kilobytes in range(14_000, 24_000, 1_500):
+        limit = limited(f"-v {kilobytes}")
+        done = run(limit, ["bench", "--help"])
+        if done.returncode and not run(limit, ["--version"]).returncode:
+            assert done.returncode == FAILED
+            told.append(one_line(done.stderr))
+    if not told:
+        pytest.skip("no limit found that is enough for the interpreter and too low for us")
+    assert any("not enough memory" in line for line in told), told
 
 
 def test_the_benchmark_stops_at_a_size_that_it_cannot_have() -> None:

@@ -10,6 +10,7 @@ COMMANDS = {
     "bench": "measure it beside os.urandom, the kernel and other generators",
     "info": "tell what is in use on this machine, and why",
     "cat": "write random bytes to standard output",
+    "run": "run a Python program with vgetrandom behind its secure randomness",
     "doctor": "probe what the running kernel does with droppable memory",
 }
 """What each does, in the order of --help."""

@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vgetrandom.cli._statuses import INTERRUPTED
 
@@ -26,19 +26,31 @@ class _State:
         program: Who speaks.
         raising: Whether something is under way that has to be put right or shown.
         told: Whether the user knows already.
+        before: What handled the signals when the program started.
     """
 
     program = "vgetrandom"
     raising = False
     told = False
+    before: ClassVar[dict[int, Any]] = {}
 
 
 def install() -> None:
     """Handle the signals, except those that whoever started the program has set to be ignored."""
     for number in SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:
+        before = signal.getsignal(number)
+        if before != signal.SIG_IGN:
             signal.signal(number, _handle)
+            _State.before[number] = before
     atexit.register(_finish)
+
+
+def uninstall() -> None:
+    """Handle the signals as before."""
+    atexit.unregister(_finish)
+    for number, before in _State.before.items():
+        signal.signal(number, before)
+    _State.before.clear()
 
 
 def _finish() -> None:

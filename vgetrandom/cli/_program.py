@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from vgetrandom.cli import _interrupts, _streams
@@ -11,6 +10,32 @@ from vgetrandom.cli._statuses import FAILED, OK, READER_GONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class _Become(BaseException):
+    """A command asks that another program take the process over."""
+
+    def __init__(self, program: Callable[[], None]) -> None:
+        self.program = program
+
+
+def become(program: Callable[[], None]) -> int:
+    """Run another program in place of this one, with the streams and signals as they were.
+
+    Args:
+        program (Callable[[], None]): What to run. What it raises is for the interpreter.
+
+    Returns:
+        int: The exit status 0.
+    """
+    if _active:
+        raise _Become(program)
+    program()
+    return OK
+
+
+_active: list[bool] = []
+"""Whether `run` is running."""
 
 
 def run(main: Callable[[], int]) -> int:
@@ -23,6 +48,21 @@ def run(main: Callable[[], int]) -> int:
         int: The exit status of the process.
     """
     _streams.install()
+    _active.append(True)
+    program: Callable[[], None]
+    try:
+        return _guarded(main)
+    except _Become as successor:
+        program = successor.program
+    finally:
+        _active.clear()
+    _streams.uninstall()
+    _interrupts.uninstall()
+    program()
+    return OK
+
+
+def _guarded(main: Callable[[], int]) -> int:
     try:
         with _streams.flushed():
             return main()
@@ -30,14 +70,12 @@ def run(main: Callable[[], int]) -> int:
         return READER_GONE
     except KeyboardInterrupt:
         _interrupts.leave()
-    except SystemExit as end:  # argparse's
-        return end.code if isinstance(end.code, int) else OK
     except _streams.OutputError as error:
         _fail(f"cannot write to standard output: {error.strerror}")
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except ImportError as error:
-        _fail(_shortage() or str(error))
+    except (ImportError, SystemError) as error:  # the latter is the interpreter's, out of memory
+        _fail(str(error))
     except MemoryError:
         _fail("not enough memory")
     except RuntimeError as error:
@@ -49,12 +87,3 @@ def run(main: Callable[[], int]) -> int:
 
 def _fail(text: str) -> None:
     _streams.say(f"{_interrupts.program()}: error: {' '.join(text.split())}")
-
-
-def _shortage() -> str:
-    """Why files cannot be opened, where none can: modules then look as if they were missing."""
-    try:
-        os.close(os.open("/", os.O_RDONLY))
-    except OSError as error:
-        return error.strerror or ""
-    return ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TextIO
 
     from typing_extensions import Buffer
 
@@ -23,6 +24,9 @@ _PATIENCE_MS = 1000
 
 _closed: set[int] = set()
 """The standard streams that were closed when the program started."""
+
+_before: list[tuple[TextIO, TextIO]] = []
+"""sys.stdout and sys.stderr as they were."""
 
 
 class OutputError(OSError):
@@ -148,9 +152,20 @@ def _occupy_closed() -> None:
 def install() -> None:
     """Replace sys.stdout and sys.stderr of this program."""
     _occupy_closed()
+    _before.append((sys.stdout, sys.stderr))
     # A character that the terminal cannot show must not end the program. Tables stay aligned.
     sys.stdout = _text(_Output(STDOUT), sys.stdout, "replace")
     sys.stderr = _text(_Messages(STDERR), sys.stderr, "backslashreplace")
+
+
+def uninstall() -> None:
+    """Give the program back the streams that it was started with."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    sys.stdout, sys.stderr = _before.pop()
+    for descriptor in _closed:
+        os.close(descriptor)
+    _closed.clear()
 
 
 @contextlib.contextmanager
