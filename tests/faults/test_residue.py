@@ -112,6 +112,15 @@ def test_unusual_builds_leave_nothing_either(name: str, chacha20: str, how: core
         assert process.remains.found() == []
 
 
+def test_a_frame_that_a_draw_has_no_room_for_does_not_build() -> None:
+    every_kind()
+    whole_groups = cores.Replacement(
+        "csrc/chacha20/portable.c", "#define LANES 8\n", "#define LANES 16\n"
+    )
+    with pytest.raises(RuntimeError, match="frame"):
+        cores.build(cores.Defect("whole groups at a time", (whole_groups,)))
+
+
 @pytest.mark.parametrize("seeded", defects.LEFT_BEHIND, ids=lambda seeded: seeded.defect.name)
 def test_a_seeded_defect_is_caught(seeded: defects.Seeded) -> None:
     every_kind()
