@@ -180,11 +180,12 @@ SEEDED = (
         "S B",
         (
             DRAW,
-            "\tcount(&counters()->fallbacks);",
+            "\tif (state)\n\t\tstate_check_in(state);\n\treturn or_from_kernel",
             (
                 "\tif (!state && self.slot && len <= 64 &&\n"
                 "\t    kernel_vdso_getrandom(buf, len, self.slot->state->opaque) == (ssize_t)len)\n"
-                "\t\treturn true;\n\tcount(&counters()->fallbacks);"
+                "\t\treturn true;\n"
+                "\tif (state)\n\t\tstate_check_in(state);\n\treturn or_from_kernel"
             ),
         ),
     ),
