@@ -202,13 +202,29 @@ void states_after_fork(struct slot *slot)
 	}
 }
 
+/* No process that this one comes from had states before: no fork is to be settled. */
+static void note_first_claim(uint64_t epoch)
+{
+	uint64_t none = 0;
+
+	atomic_compare_exchange_strong(&reclaimed_in, &none, epoch);
+}
+
+/* A free slot; in a child that nobody has settled yet, its page is locked again. */
+static struct slot *claim_old(uint64_t epoch, uint64_t owner)
+{
+	struct slot *slot = claim_free(owner);
+
+	if (slot && reclaimed_in != epoch)
+		memory_after_fork(slot->state, page_size());
+	return slot;
+}
+
 /* Without a slot, the thread that came through a fork is known by being the main one. */
 static void settle_after_fork_without_slot(void)
 {
-	uint64_t epoch, none = 0;
+	uint64_t epoch;
 
-	/* No process that this one comes from had states before: no fork is to be settled. */
-	atomic_compare_exchange_strong(&reclaimed_in, &none, process_epoch());
 	while (reclaimed_in != (epoch = process_epoch()) && system_gettid() == system_getpid()) {
 		reclaim(NULL);
 		reclaimed_in = epoch;
@@ -237,11 +253,12 @@ static enum lack claim(struct slot **claimed)
 	/* Now, because a state's later draws may make no system call but getrandom(2). */
 	if (!chacha20_choose())
 		return LACKS_MEMORY;
+	note_first_claim(process_epoch());
 	settle_after_fork_without_slot();
 	uint64_t epoch = process_epoch();
 
 	watch_probe_pages(epoch);
-	struct slot *slot = claim_free(epoch);
+	struct slot *slot = claim_old(epoch, epoch);
 
 	if (!slot)
 		slot = claim_new(epoch);
@@ -266,8 +283,9 @@ struct slot *state_claim_for_object(void)
 		return NULL;
 	uint64_t epoch = process_epoch();
 
+	note_first_claim(epoch);
 	watch_probe_pages(epoch);
-	struct slot *slot = claim_free(object_of(epoch));
+	struct slot *slot = claim_old(epoch, object_of(epoch));
 
 	return slot ? slot : claim_new(object_of(epoch));
 }

@@ -16,7 +16,7 @@ import pytest
 import vgetrandom
 from support import libraries
 from support.mappings import Mapping, mapping_of
-from support.running import in_thread
+from support.running import in_child, in_thread
 from support.script import Kernel
 
 INFO = vgetrandom.info()
@@ -65,6 +65,27 @@ def test_wipe_on_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ("lo" in mapping.flags) != ("mlock was refused" in notes)
     assert kernel.text(kernel.info().memory) == "wipe-on-fork"
     assert "VGETRANDOM_MEMORY=wipe-on-fork" in notes
+
+
+@own_process
+@pytest.mark.skipif(INFO.memory == "none", reason="MADV_WIPEONFORK is not to be had here")
+def test_a_child_s_threads_are_locked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks are not inherited; and this child's main thread has never drawn."""
+    monkeypatch.setenv("VGETRANDOM_MEMORY", "wipe-on-fork")
+    kernel = Kernel(libraries.fresh("scripted"))
+
+    def draw() -> None:
+        kernel.draw(16)
+        state = int(kernel.ffi.cast("uintptr_t", kernel.lib.hook_state()))
+        refused = any("mlock was refused" in note for note in kernel.notes())
+        assert ("lo" in mapping_of(state).flags) != refused
+
+    def child() -> bytes:
+        in_thread(draw)
+        return b"locked"
+
+    in_thread(draw)
+    assert in_child(child) == b"locked"
 
 
 @own_process
