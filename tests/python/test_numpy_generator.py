@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 np: Any = pytest.importorskip("numpy", minversion="1.26")
 
+from support.running import finish, in_child, read_all  # noqa: E402
 from vgetrandom import numpy as vnumpy  # noqa: E402
 from vgetrandom.numpy import Generator, SystemBitGenerator, default_rng  # noqa: E402
 
@@ -215,8 +217,7 @@ def test_single_doubles_are_uniform() -> None:
 def test_integers_are_uniform(dtype: str) -> None:
     info = np.iinfo(dtype) if dtype != "?" else None
     least, most = (int(info.min), int(info.max)) if info else (0, 1)
-    # Just over half of all words, where a generator that does not reject is wrong by a factor of
-    # two; a third of them; all of them; few.
+    # Just over half of all words; two thirds; all; few.
     whole = most - least + 1
     for span in {whole // 2 + 1, 2 * (whole // 3), whole, min(whole, 10)} - {0}:
         for low in {least, most - span + 1, min(max(0, least), most - span + 1)}:
@@ -233,14 +234,17 @@ def test_integers_are_uniform(dtype: str) -> None:
                 assert chi_squared(scaled) > RARE, (low, span)
 
 
-def test_no_bound_is_biased() -> None:
-    """The classic: 2^32 words do not divide by three quarters of 2^32."""
-    span = 3 << 30
-    drawn = RNG.integers(0, span, 4 * N, dtype="u4")
-    thirds = np.bincount(drawn // (1 << 30), minlength=3)
-    assert chi_squared(thirds) > RARE
-    # Lemire without rejection hits every third number twice as often.
-    assert chi_squared(np.bincount(drawn % 3, minlength=3)) > RARE
+@pytest.mark.parametrize(
+    ("dtype", "bits"), [("u1", 8), ("u2", 16), ("u4", 32), ("u8", 32), ("u8", 64), ("i8", 64)]
+)
+def test_no_bound_is_biased(dtype: str, bits: int) -> None:
+    """Words do not divide by three quarters of them: without rejection every third is twice hit."""
+    span = 3 << (bits - 2)
+    low = -(1 << 63) if dtype == "i8" else 0
+    drawn = RNG.integers(low, low + span, N, dtype=dtype).astype("u8") - np.uint64(low % (1 << 64))
+    assert drawn.max() < span
+    assert chi_squared(np.bincount((drawn // np.uint64(1 << (bits - 2))).astype(int))) > RARE
+    assert chi_squared(np.bincount((drawn % np.uint64(3)).astype(int))) > RARE
 
 
 def test_shuffles_are_uniform() -> None:
@@ -295,3 +299,36 @@ def test_ctrl_c_ends_a_large_fill_and_leaves_nothing() -> None:
         signal.signal(signal.SIGALRM, previous)
     assert time.monotonic() - start < 10
     assert not out[: 1 << 21].any() or (out[: 1 << 21] != 0).all()
+
+
+def test_a_fork_in_the_middle_of_an_array() -> None:
+    """A handler of Python's forks between two stretches: parent and child share nothing."""
+
+    def forked() -> bytes:
+        children: list[int] = []
+        readable, writable = os.pipe()
+
+        def fork(*_: object) -> None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            children.append(os.fork())
+
+        signal.signal(signal.SIGALRM, fork)
+        out = np.empty(12 << 20)  # 96 MiB
+        deadline = time.monotonic() + 20
+        while not children and time.monotonic() < deadline:
+            signal.setitimer(signal.ITIMER_REAL, 0.005)
+            RNG.random(out=out)
+        sample: bytes = out[:: 1 << 12].tobytes()
+        if children == [0]:
+            with os.fdopen(writable, "wb") as pipe:
+                pipe.write(sample)
+            os._exit(0)
+        os.close(writable)
+        childs = read_all(readable)
+        finish(children[0])
+        assert len(childs) == len(sample)
+        return childs + sample
+
+    both = np.frombuffer(in_child(forked))
+    assert len(both) == 2 * (12 << 8)
+    assert len(np.unique(both)) >= len(both) - 1
