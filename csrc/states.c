@@ -278,6 +278,9 @@ struct slot *state_claim_for_object(void)
 {
 	bool usable = memory_usable();
 
+	/* Now, where no state is kept too: words may make no system call but getrandom(2). */
+	process_has_page();
+	thread_needs_coarse_clock();
 	prepare_first_draw();
 	if (!usable || !chacha20_choose())
 		return NULL;

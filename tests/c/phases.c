@@ -27,6 +27,7 @@
 #include <time.h>
 
 #define DRAWS 20000
+#define WORDS 2000
 #define DRAWS_WHILE_IT_PASSES 150000 /* more than twice the longest pause between two attempts */
 
 static const char *phase, *surroundings;
@@ -267,6 +268,34 @@ static void *draw_without_locking(void *arg)
 	return arg;
 }
 
+static struct vgetrandom_generator *generator;
+
+static void draw_words(void)
+{
+	uint64_t words[2];
+
+	for (int i = 0; i < WORDS; i++) {
+		words[0] = vgetrandom_generator_u64(generator);
+		words[1] = vgetrandom_generator_u32(generator);
+		if (vgetrandom_generator_double(generator) >= 1)
+			fail("a double of 1");
+		if (i == WORDS / 2)
+			vgetrandom_reseed(NULL, 0);
+	}
+	words[1] = vgetrandom_generator_u64(generator);
+	record((unsigned char *)words, sizeof(words));
+}
+
+/* In a thread that has no state of its own and needs none. */
+static void *draw_words_in_thread(void *arg)
+{
+	static const int list[] = { IN_ALL, SYS_prctl, -1 };
+
+	allow_only(list);
+	draw_words();
+	return arg;
+}
+
 /* In a child of its own, whose first draw is under the filter. */
 static void *draw_in_child(void *arg)
 {
@@ -276,7 +305,10 @@ static void *draw_in_child(void *arg)
 
 	if (pid == 0) {
 		allow_only(after_a_fork);
-		draw_often(DRAWS);
+		if (generator)
+			draw_words();
+		else
+			draw_often(DRAWS);
 		_exit(0);
 	}
 	if (waitpid(pid, &status, 0) != pid)
@@ -387,6 +419,22 @@ int main(int argc, char **argv)
 		draw(16);
 		allow_only(with_a_state);
 		draw_often(DRAWS);
+	} else if (is(phase, "generator-first")) {
+		allow_only(first_draw);
+		generator = vgetrandom_generator_new();
+		draw_words();
+	} else if (is(phase, "generator")) {
+		generator = vgetrandom_generator_new();
+		allow_only(with_a_state);
+		draw_words();
+		vgetrandom_generator_free(generator);
+	} else if (is(phase, "generator-in-a-thread")) {
+		generator = vgetrandom_generator_new();
+		draw_in_thread(draw_words_in_thread);
+	} else if (is(phase, "generator-in-a-child")) {
+		generator = vgetrandom_generator_new();
+		draw_words();
+		draw_in_child(NULL);
 	} else if (is(phase, "prepared")) {
 		if (vgetrandom_prepare())
 			fail("vgetrandom_prepare: errno %d", errno);
