@@ -43,7 +43,7 @@ def test_any_contiguous_buffer(additional: Any) -> None:
 
 @pytest.mark.parametrize("additional", ["text", None, 7, [1, 2], memoryview(b"secret")[::2]])
 def test_what_is_none_is_a_type_error(additional: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=f"bytes-like object, not {type(additional).__name__}"):
         vgetrandom.reseed(additional)
 
 
