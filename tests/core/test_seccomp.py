@@ -72,6 +72,22 @@ def test_advice_that_is_taken_in_name_only() -> None:
     assert "memory was to be had" in notes or "VGETRANDOM_MEMORY=none" in notes
 
 
+@pytest.mark.parametrize("error", [errno.EINVAL, errno.EPERM])
+def test_pages_that_nobody_can_tell_about_are_not_read(error: int) -> None:
+    """EINVAL is what a page that can be read is answered with."""
+
+    def child() -> bytes:
+        ffi, lib = libraries.fresh("hooked")
+        refuse("rt_sigprocmask", error)
+        buffer = ffi.new("uint8_t[]", 16)
+        assert all(lib.vgetrandom(buffer, 16, 0) == 16 for _ in range(1000))
+        info = ffi.new("struct vgetrandom_info *")
+        lib.vgetrandom_get_info(info)
+        return bytes(ffi.string(info.watch))
+
+    assert in_child(child) in {b"none", b"vmclock"}
+
+
 def report(*arguments: str) -> dict[str, list[str]]:
     """What a C program says of itself; see tests/c/report.c."""
     done = subprocess.run(

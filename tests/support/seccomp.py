@@ -24,8 +24,20 @@ ARGUMENTS = 16
 LOAD, JUMP_EQUAL, AND, RETURN = 0x20, 0x15, 0x54, 0x06
 
 NUMBERS = {
-    "x86_64": {"mmap": 9, "madvise": 28, "getrandom": 318, "pidfd_open": 434},
-    "aarch64": {"mmap": 222, "madvise": 233, "getrandom": 278, "pidfd_open": 434},
+    "x86_64": {
+        "mmap": 9,
+        "rt_sigprocmask": 14,
+        "madvise": 28,
+        "getrandom": 318,
+        "pidfd_open": 434,
+    },
+    "aarch64": {
+        "mmap": 222,
+        "rt_sigprocmask": 135,
+        "madvise": 233,
+        "getrandom": 278,
+        "pidfd_open": 434,
+    },
 }
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
