@@ -92,3 +92,4 @@ clean:
 	rm -rf $(VENV) build dist
 
 include tests/faults/faults.mk
+include tests/vm/vm.mk
