@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 pytest.register_assert_rewrite(
@@ -26,6 +28,19 @@ def pytest_configure(config: pytest.Config) -> None:
         "own_process: run in a forked child, which may load libraries and change its environment",
     ):
         config.addinivalue_line("markers", marker)
+    _let_children_be_signalled()
+
+
+def _let_children_be_signalled() -> None:
+    """Have signals that are ignored here, as under nohup, not be ignored by what tests start.
+
+    A command that ignores Ctrl-C would write until the memory is full of what it writes. Signals
+    that a function handles are back to their default in a new program.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            interrupts = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if interrupts else lambda *_: None)
 
 
 @pytest.hookimpl(tryfirst=True)

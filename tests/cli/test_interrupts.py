@@ -229,6 +229,29 @@ def test_what_is_ignored_stays_ignored(number: signal.Signals, tmp_path: Path) -
     assert not told
 
 
+def test_tests_signal_their_commands_under_nohup_too() -> None:
+    """One that does has a command write for ever, and the suite never end, where it fails."""
+    test = Path(__file__).with_name("test_cat.py")
+    pytest_command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [
+            "sh",
+            "-c",
+            "trap '' INT TERM HUP; exec \"$@\"",
+            "sh",
+            *pytest_command,
+            "-k",
+            "ctrl_c",
+            str(test),
+        ],
+        capture_output=True,
+        timeout=commands.PATIENCE,
+        check=False,
+        cwd=test.parents[2],
+    )
+    assert done.returncode == 0, done.stdout
+
+
 IN_DESTRUCTOR = """
 import os, signal, time
 from vgetrandom.cli import _interrupts
