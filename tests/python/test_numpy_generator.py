@@ -324,10 +324,10 @@ def test_a_fork_in_the_middle_of_an_array() -> None:
                 pipe.write(sample)
             os._exit(0)
         os.close(writable)
-        childs = read_all(readable)
+        drawn = read_all(readable)
         finish(children[0])
-        assert len(childs) == len(sample)
-        return childs + sample
+        assert len(drawn) == len(sample)
+        return drawn + sample
 
     both = np.frombuffer(in_child(forked))
     assert len(both) == 2 * (12 << 8)
