@@ -83,6 +83,17 @@ def test_as_under_python(program: tuple[str, ...], safe: str, place: Path) -> No
     assert run(OURS, *program, **environment) == expected
 
 
+@pytest.mark.parametrize("option", ["-m", ""])
+def test_a_working_directory_that_is_gone(option: str, place: Path) -> None:
+    program = (option, "package") if option else (str(place / "script.py"),)
+    gone = place / "gone"
+    leave = f'mkdir {gone} && cd {gone} && rmdir {gone} && exec "$@"'
+    in_it = ("sh", "-c", leave, "sh")
+    expected = run((*in_it, *PYTHON), *program, PYTHONPATH=str(place))
+    assert expected[0] == 0
+    assert run((*in_it, *OURS), *program, PYTHONPATH=str(place)) == expected
+
+
 def test_the_console_script_runs_it_too(place: Path) -> None:
     script = tools.find("vgetrandom")
     if not script:

@@ -73,15 +73,25 @@ def _read(path: str) -> CodeType | bytes:
         return file.read()
 
 
+def _working_directory() -> str | None:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return None
+
+
 def _absolute(path: str) -> str:
     # As Python has it: links and dots stay.
-    return os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118
+    return os.path.join(_working_directory() or "", path)  # noqa: PTH118
 
 
-def _set_first_path(folder: str) -> None:
+def _set_first_path(folder: str | None) -> None:
     # With -P there is no such entry, neither ours to be replaced nor the program's.
-    if not sys.flags.safe_path:
-        sys.path[:1] = [folder]
+    if sys.flags.safe_path:
+        return
+    by_name = sys.modules["__main__"].__spec__ is not None  # python -m vgetrandom
+    ours = not by_name or _working_directory() is not None
+    sys.path[:ours] = [] if folder is None else [folder]
 
 
 def _new_main() -> ModuleType:
@@ -111,7 +121,7 @@ def _run_script(path: str, content: CodeType | bytes, arguments: list[str]) -> N
 
 def _run_module(name: str, arguments: list[str]) -> None:
     sys.argv[:] = ["-m", *arguments]
-    _set_first_path(str(Path.cwd()))
+    _set_first_path(_working_directory())
     _new_main()
     # What `python -m` calls. run_module() would take the module away again when it has run, while
     # its threads and exit hooks are still to come.
