@@ -27,7 +27,7 @@ struct counters *counters(void)
 
 	if (!page)
 		return &inherited;
-	return &page->counters[self.slot ? self.slot->counters : 0];
+	return &page->counters[this_thread.slot ? this_thread.slot->counters : 0];
 }
 
 static void add(struct counters *sum, const struct counters *counters)

@@ -106,15 +106,15 @@ static bool fetch_from_vdso(struct state *state)
 {
 	uint64_t before = kernel_generation();
 
-	if (kernel_vdso_getrandom(state->fresh, sizeof(state->fresh), state->opaque) !=
-	    (ssize_t)sizeof(state->fresh))
+	if (kernel_vdso_getrandom(state->working_key, sizeof(state->working_key), state->opaque) !=
+	    (ssize_t)sizeof(state->working_key))
 		return false;
-	watch_refill(before, state->opaque, sizeof(state->opaque));
+	watch_observe(before, state->opaque, sizeof(state->opaque));
 	return true;
 }
 
-/* Entropy of this moment into state->fresh. */
-static bool fetch_fresh(struct state *state, unsigned int flags)
+/* Entropy of this moment into state->working_key. */
+static bool fetch_entropy(struct state *state, unsigned int flags)
 {
 	uint32_t left = READ_ONCE(state->vdso_refills);
 
@@ -122,8 +122,8 @@ static bool fetch_fresh(struct state *state, unsigned int flags)
 		state->vdso_refills = left - 1;
 		return true;
 	}
-	if (getrandom_counted(state->fresh, sizeof(state->fresh), flags) !=
-	    (ssize_t)sizeof(state->fresh))
+	if (getrandom_counted(state->working_key, sizeof(state->working_key), flags) !=
+	    (ssize_t)sizeof(state->working_key))
 		return false;
 	state->vdso_refills = VDSO_REFILLS;
 	return true;
@@ -132,15 +132,15 @@ static bool fetch_fresh(struct state *state, unsigned int flags)
 /* SECRET may be anywhere in the batch. */
 typedef uint64_t __attribute__((may_alias, aligned(1))) key_word;
 
-/* Makes state->fresh the key at work: entropy of this moment mixed with SECRET, which is erased
- * or overwritten next. Either of the two alone would make it unpredictable. */
-ERASES_REGISTERS static bool mix(struct state *state, const uint8_t secret[CHACHA20_KEY_BYTES],
-				 unsigned int flags)
+/* The key of the next run, in state->working_key: entropy of this moment mixed with SECRET, which
+ * is erased or overwritten next. Either of the two alone would make it unpredictable. */
+ERASES_REGISTERS static bool
+derive_key(struct state *state, const uint8_t secret[CHACHA20_KEY_BYTES], unsigned int flags)
 {
-	if (!fetch_fresh(state, flags))
+	if (!fetch_entropy(state, flags))
 		return false;
 	for (size_t i = 0; i < CHACHA20_KEY_BYTES / sizeof(uint64_t); i++)
-		((key_word *)state->fresh)[i] ^= ((const key_word *)secret)[i];
+		((key_word *)state->working_key)[i] ^= ((const key_word *)secret)[i];
 	count(&counters()->refills);
 	return true;
 }
@@ -205,25 +205,26 @@ static void compute(struct state *state, uint8_t *out, size_t bytes)
 {
 	const uint64_t nonce = clock_read(thread_needs_coarse_clock());
 
-	chacha20_in_use()->keystream(out, bytes / CHACHA20_GROUP_BYTES, state->fresh, 0, nonce);
-	wipe(state->fresh, sizeof(state->fresh));
+	chacha20_in_use()->keystream(out, bytes / CHACHA20_GROUP_BYTES, state->working_key, 0,
+				     nonce);
+	wipe(state->working_key, sizeof(state->working_key));
 }
 
 /* One run of keystream overwrites the key that it came from, and the batch. */
 static bool refill(struct state *state, unsigned int flags)
 {
-	if (!mix(state, state->key, flags))
+	if (!derive_key(state, state->key, flags))
 		return false;
 	compute(state, state->key, KEYSTREAM_BYTES);
 	state->available = BATCH_BYTES;
 	return true;
 }
 
-/* ---- serving ---- */
+/* ---- from the state ---- */
 
 /* Bytes of the batch, at most LEN and at least one; 0 where it cannot be refilled. The page may be
  * dropped at any time, so what is available is read once and bounded before it is used. */
-static size_t serve_batch(struct state *state, uint8_t *buf, size_t len, unsigned int flags)
+static size_t copy_from_batch(struct state *state, uint8_t *buf, size_t len, unsigned int flags)
 {
 	uint32_t available = READ_ONCE(state->available);
 
@@ -245,7 +246,7 @@ static size_t serve_batch(struct state *state, uint8_t *buf, size_t len, unsigne
 }
 
 /* BYTES bytes straight into BUF, under a key that the batch and the kernel give for this alone. */
-static bool serve_bulk(struct state *state, uint8_t *buf, size_t bytes, unsigned int flags)
+static bool fill_in_bulk(struct state *state, uint8_t *buf, size_t bytes, unsigned int flags)
 {
 	uint32_t available = READ_ONCE(state->available);
 
@@ -256,7 +257,7 @@ static bool serve_bulk(struct state *state, uint8_t *buf, size_t bytes, unsigned
 	}
 	uint8_t *secret = state->batch + BATCH_BYTES - available;
 
-	if (!mix(state, secret, flags))
+	if (!derive_key(state, secret, flags))
 		return false;
 	wipe(secret, CHACHA20_KEY_BYTES);
 	state->available = available - CHACHA20_KEY_BYTES;
@@ -265,18 +266,18 @@ static bool serve_bulk(struct state *state, uint8_t *buf, size_t bytes, unsigned
 }
 
 /* False where the attempt is void already. */
-static bool serve(struct state *state, uint8_t *buf, size_t len, unsigned int flags)
+static bool fill_from_state(struct state *state, uint8_t *buf, size_t len, unsigned int flags)
 {
 	while (len >= BULK_MIN_BYTES) {
 		size_t bytes = len < BULK_BYTES ? len - len % BULK_GRAIN_BYTES : BULK_BYTES;
 
-		if (!serve_bulk(state, buf, bytes, flags) || !current(state))
+		if (!fill_in_bulk(state, buf, bytes, flags) || !is_current(state))
 			return false;
 		buf += bytes;
 		len -= bytes;
 	}
 	while (len) {
-		size_t bytes = serve_batch(state, buf, len, flags);
+		size_t bytes = copy_from_batch(state, buf, len, flags);
 
 		if (bytes == 0)
 			return false;
@@ -286,13 +287,14 @@ static bool serve(struct state *state, uint8_t *buf, size_t len, unsigned int fl
 	return true;
 }
 
-enum drawn {
-	DRAWN,
-	VOID,
-	NOT_READY, /* the kernel's generator is not: errno says how getrandom(2) put it */
+enum draw_result {
+	DRAW_DONE,
+	DRAW_RETRY,     /* nothing of it is valid: once more, and then by the kernel */
+	DRAW_NOT_READY, /* the kernel's generator is not: errno says how getrandom(2) put it */
 };
 
-static enum drawn draw_from_state(struct slot *slot, void *buf, size_t len, unsigned int flags)
+static enum draw_result draw_from_state(struct slot *slot, void *buf, size_t len,
+					unsigned int flags)
 {
 	struct state *state = slot->state;
 
@@ -300,15 +302,15 @@ static enum drawn draw_from_state(struct slot *slot, void *buf, size_t len, unsi
 	for (int attempt = 0; attempt < 2; attempt++) {
 		/* A signal has ended the wait for the generator, or there was to be none: asked
 		 * again, the kernel would wait again. */
-		if (!current(state) && !reseed(slot, flags))
-			return errno == EINTR || errno == EAGAIN ? NOT_READY : VOID;
-		bool served = serve(state, buf, len, flags);
+		if (!is_current(state) && !reseed(slot, flags))
+			return errno == EINTR || errno == EAGAIN ? DRAW_NOT_READY : DRAW_RETRY;
+		bool filled = fill_from_state(state, buf, len, flags);
 
 		read_barrier();
-		if (served && current(state))
-			return DRAWN;
+		if (filled && is_current(state))
+			return DRAW_DONE;
 	}
-	return VOID;
+	return DRAW_RETRY;
 }
 
 /* ---- requests ---- */
@@ -321,29 +323,30 @@ static bool flags_are_known(unsigned int flags)
 	return !(flags & ~(sources | GRND_NONBLOCK)) && (flags & sources) != sources;
 }
 
-static bool or_from_kernel(enum drawn drawn, void *buf, size_t len, unsigned int flags)
+static bool or_from_kernel(enum draw_result drawn, void *buf, size_t len, unsigned int flags)
 {
-	if (drawn != VOID)
-		return drawn == DRAWN;
+	if (drawn != DRAW_RETRY)
+		return drawn == DRAW_DONE;
 	count(&counters()->fallbacks);
 	return draw_from_kernel(buf, len, flags);
 }
 
 bool draw_from_slot(struct slot *slot, void *buf, size_t len, unsigned int flags)
 {
-	enum drawn drawn = slot ? draw_from_state(slot, buf, len, flags) : VOID;
+	enum draw_result drawn = slot ? draw_from_state(slot, buf, len, flags) : DRAW_RETRY;
 
 	return or_from_kernel(drawn, buf, len, flags);
 }
 
 /* All of BUF, from wherever it can be had. */
-static bool fill(void *buf, size_t len, unsigned int flags)
+static bool draw(void *buf, size_t len, unsigned int flags)
 {
 	if (flags & (GRND_RANDOM | GRND_INSECURE))
 		return draw_from_kernel(buf, len, flags);
 
 	struct state *state = state_check_out();
-	enum drawn drawn = state ? draw_from_state(self.slot, buf, len, flags) : VOID;
+	enum draw_result drawn =
+		state ? draw_from_state(this_thread.slot, buf, len, flags) : DRAW_RETRY;
 
 	if (state)
 		state_check_in(state);
@@ -351,7 +354,7 @@ static bool fill(void *buf, size_t len, unsigned int flags)
 }
 
 /* All but the plain case. Not inlined: it would cost the plain case its registers. */
-static __attribute__((noinline)) ssize_t draw(void *buf, size_t len, unsigned int flags)
+static __attribute__((noinline)) ssize_t handle_request(void *buf, size_t len, unsigned int flags)
 {
 	int saved_errno = errno;
 
@@ -359,7 +362,7 @@ static __attribute__((noinline)) ssize_t draw(void *buf, size_t len, unsigned in
 		errno = EINVAL;
 		return -1;
 	}
-	if (len > 0 && !fill(buf, len, flags)) {
+	if (len > 0 && !draw(buf, len, flags)) {
 		wipe(buf, len);
 		return -1;
 	}
@@ -370,19 +373,19 @@ static __attribute__((noinline)) ssize_t draw(void *buf, size_t len, unsigned in
 
 ssize_t vgetrandom(void *buf, size_t len, unsigned int flags)
 {
-	struct state *state = self.state;
+	struct state *state = this_thread.state;
 
 	/* One by one: joined, gcc computes them all before it branches. */
 	if (unlikely(flags))
-		return draw(buf, len, flags);
+		return handle_request(buf, len, flags);
 	if (unlikely(len > INLINE_BYTES))
-		return draw(buf, len, 0);
+		return handle_request(buf, len, 0);
 	if (unlikely(!state))
-		return draw(buf, len, 0);
+		return handle_request(buf, len, 0);
 
 	/* The plain case: a small request, served from the batch, validated after the last use of
-	 * the page. Whatever is unusual, draw() does all of it again. */
-	self.state = NULL;
+	 * the page. Whatever is unusual, handle_request() does all of it again. */
+	this_thread.state = NULL;
 	barrier();
 	uint32_t available = READ_ONCE(state->available);
 	bool drawn = false;
@@ -391,10 +394,10 @@ ssize_t vgetrandom(void *buf, size_t len, unsigned int flags)
 		state->available = available - (uint32_t)len;
 		copy_and_erase(buf, state->batch + BATCH_BYTES - available, len);
 		read_barrier();
-		drawn = current(state);
+		drawn = is_current(state);
 	}
 	state_check_in(state);
-	return likely(drawn) ? (ssize_t)len : draw(buf, len, 0);
+	return likely(drawn) ? (ssize_t)len : handle_request(buf, len, 0);
 }
 
 void draw_look(void)
@@ -406,7 +409,7 @@ void draw_look(void)
 	if (!state)
 		return;
 	fetch_from_vdso(state);
-	wipe(state->fresh, sizeof(state->fresh));
+	wipe(state->working_key, sizeof(state->working_key));
 	state_check_in(state);
 }
 

@@ -27,7 +27,7 @@
 void draw_look(void);
 
 /* Whether nothing has happened to the state since its key was fetched. Asked after its last use. */
-static inline bool current(const struct state *state)
+static inline bool is_current(const struct state *state)
 {
 	uint64_t kernel = atomic_load_explicit(&state->generation, memory_order_relaxed);
 

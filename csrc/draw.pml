@@ -123,7 +123,7 @@ inline step()
 		fi;
 		at[f] = POSITION
 
-	/* serve() and refill() */
+	/* fill_from_state() and refill() */
 	:: at[f] == POSITION ->
 		left[f] = available;
 		at[f] = (left[f] == 0 -> MIX : SERVE)

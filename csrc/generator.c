@@ -50,7 +50,7 @@ static _Noreturn void fail(void)
 }
 
 /* All but the plain case: a word of 8 or 4 bytes. */
-static __attribute__((noinline)) uint64_t draw(struct slot *slot, size_t size)
+static __attribute__((noinline)) uint64_t draw_anew(struct slot *slot, size_t size)
 {
 	int saved_errno = errno;
 	union {
@@ -70,7 +70,7 @@ static __attribute__((noinline)) uint64_t draw(struct slot *slot, size_t size)
 }
 
 /* False where anything is unusual; WORD is then void. */
-static inline bool take_word(struct state *state, void *word, size_t size)
+static inline bool copy_and_erase_word(struct state *state, void *word, size_t size)
 {
 	if (__builtin_expect(!state, 0))
 		return false;
@@ -85,15 +85,15 @@ static inline bool take_word(struct state *state, void *word, size_t size)
 	memcpy(word, from, size);
 	memset(from, 0, size);
 	read_barrier();
-	return __builtin_expect(current(state), 1);
+	return __builtin_expect(is_current(state), 1);
 }
 
 static inline uint64_t draw_u64(struct slot *slot)
 {
 	uint64_t word;
 
-	if (!take_word(slot->state, &word, sizeof(word)))
-		return draw(slot, sizeof(word));
+	if (!copy_and_erase_word(slot->state, &word, sizeof(word)))
+		return draw_anew(slot, sizeof(word));
 	return word;
 }
 
@@ -107,8 +107,8 @@ uint32_t vgetrandom_generator_u32(struct vgetrandom_generator *generator)
 	struct slot *slot = slot_of(generator);
 	uint32_t word;
 
-	if (!take_word(slot->state, &word, sizeof(word)))
-		return (uint32_t)draw(slot, sizeof(word));
+	if (!copy_and_erase_word(slot->state, &word, sizeof(word)))
+		return (uint32_t)draw_anew(slot, sizeof(word));
 	return word;
 }
 

@@ -29,7 +29,7 @@ _Static_assert(sizeof(struct vgetrandom_stats) == 32 * sizeof(uint64_t),
 /* Of the calling thread's state. */
 static const char *memory_name(void)
 {
-	switch (self.slot ? memory_kind() : MEMORY_NONE) {
+	switch (this_thread.slot ? memory_kind() : MEMORY_NONE) {
 	case MEMORY_DROPPABLE:
 		return "droppable";
 	case MEMORY_WIPE_ON_FORK:
@@ -49,7 +49,7 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 	errno = saved_errno;
 
 	/* What this thread's draws are, whatever others have. */
-	bool stateful = self.slot != NULL;
+	bool stateful = this_thread.slot != NULL;
 
 	*info = (struct vgetrandom_info){
 		/* Without memory for its test, none is in use and none is needed. */

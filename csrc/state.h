@@ -29,7 +29,8 @@ struct state {
 	uint64_t vm_generation;
 	uint32_t available;    /* the last bytes of the batch, not yet served */
 	uint32_t vdso_refills; /* how many more refills may take the vDSO's word for entropy */
-	uint8_t fresh[CHACHA20_KEY_BYTES]; /* the key at work: from the kernel, mixed with ours */
+	uint8_t working_key[CHACHA20_KEY_BYTES]; /* the key at work: from the kernel, mixed with
+						    ours */
 	/* Aligned, so that vector registers are stored into one cache line each. */
 	_Alignas(64) uint8_t key[CHACHA20_KEY_BYTES]; /* goes into the next refill; and: */
 	uint8_t batch[BATCH_BYTES]; /* both are overwritten by one run of keystream */

@@ -31,7 +31,7 @@ static _Atomic(struct slab *) slabs;
 /* The slots that there have been. */
 static _Atomic unsigned int numbered;
 
-THREAD_LOCAL struct thread self;
+THREAD_LOCAL struct thread this_thread;
 
 #define FOR_EACH_SLOT(slab, slot)                                \
 	for (struct slab *slab = slabs; slab; slab = slab->next) \
@@ -102,10 +102,10 @@ static void exit_thread(void *slot)
 {
 	struct slot *mine = slot;
 
-	self.closed = true;
-	self.lacks = LACKS_TIME;
-	self.state = NULL;
-	self.slot = NULL;
+	this_thread.closed = true;
+	this_thread.lacks = LACKS_TIME;
+	this_thread.state = NULL;
+	this_thread.slot = NULL;
 	barrier();
 	wipe(mine->state, sizeof(*mine->state));
 	give_back(mine);
@@ -185,7 +185,7 @@ static void object_after_fork(struct slot *slot)
 
 void states_after_fork(struct slot *slot)
 {
-	struct slot *mine = self.slot;
+	struct slot *mine = this_thread.slot;
 	uint64_t epoch;
 
 	if (slot != mine) {
@@ -235,9 +235,9 @@ static void settle_after_fork_without_slot(void)
  * does from libc's clock_gettime(3). Children inherit it. */
 bool thread_needs_coarse_clock(void)
 {
-	if (self.clock == CLOCK_NOT_ASKED)
-		self.clock = clock_counter_is_forbidden() ? CLOCK_COARSE : CLOCK_COUNTER;
-	return self.clock == CLOCK_COARSE;
+	if (this_thread.clock == CLOCK_NOT_ASKED)
+		this_thread.clock = clock_counter_is_forbidden() ? CLOCK_COARSE : CLOCK_COUNTER;
+	return this_thread.clock == CLOCK_COARSE;
 }
 
 /* Leaves the thread with a slot or says what it lacks. */
@@ -303,44 +303,44 @@ void state_give_back(struct slot *slot)
 
 static void pause_claiming(void)
 {
-	if (self.pause == 0)
-		self.pause = 1;
-	self.paused = self.pause - 1;
-	if (self.pause < LONGEST_PAUSE)
-		self.pause *= 2;
+	if (this_thread.pause == 0)
+		this_thread.pause = 1;
+	this_thread.paused = this_thread.pause - 1;
+	if (this_thread.pause < LONGEST_PAUSE)
+		this_thread.pause *= 2;
 }
 
 void state_claim(void)
 {
-	if (self.closed || memory_kind() == MEMORY_NONE)
+	if (this_thread.closed || memory_kind() == MEMORY_NONE)
 		return;
-	if (self.paused > 0) {
-		self.paused--;
+	if (this_thread.paused > 0) {
+		this_thread.paused--;
 		return;
 	}
 	/* From here on a signal handler that draws leaves the claiming to us. */
-	self.closed = true;
-	self.lacks = LACKS_TIME;
+	this_thread.closed = true;
+	this_thread.lacks = LACKS_TIME;
 	barrier();
-	struct slot *slot = self.slot;
+	struct slot *slot = this_thread.slot;
 	/* One that drew a moment ago may have done it. */
 	enum lack lacks = slot ? LACKS_NOTHING : claim(&slot);
 
-	self.slot = slot;
+	this_thread.slot = slot;
 	barrier();
-	self.state = slot ? slot->state : NULL;
+	this_thread.state = slot ? slot->state : NULL;
 	if (lacks != LACKS_NOTHING)
 		pause_claiming();
-	self.lacks = (uint8_t)lacks;
+	this_thread.lacks = (uint8_t)lacks;
 	barrier();
-	self.closed = false;
+	this_thread.closed = false;
 }
 
 void state_claim_now(void)
 {
-	if (self.slot)
+	if (this_thread.slot)
 		return;
-	self.paused = 0;
+	this_thread.paused = 0;
 	state_claim();
 }
 
@@ -348,7 +348,7 @@ void state_notes(struct notes *notes)
 {
 	if (memory_kind() == MEMORY_NONE)
 		return;
-	switch (self.lacks) {
+	switch (this_thread.lacks) {
 	case LACKS_MEMORY:
 		note(notes, "no memory was to be had for this thread's state (see RLIMIT_AS and "
 			    "RLIMIT_MEMLOCK): until another attempt succeeds, each of its requests "

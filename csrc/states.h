@@ -52,7 +52,7 @@ struct thread {
 #define THREAD_LOCAL _Thread_local
 #endif
 
-extern THREAD_LOCAL struct thread self HIDDEN;
+extern THREAD_LOCAL struct thread this_thread HIDDEN;
 
 /* Gives the calling thread a state of its own, if it can have one. What was missing at the last
  * attempt is asked for again after 1, 2, 4 and so on draws, at most 65,536: a draw that tries costs
@@ -74,11 +74,11 @@ bool thread_needs_coarse_clock(void);
  * serves the request. */
 static inline struct state *state_check_out(void)
 {
-	if (!self.state && !self.slot)
+	if (!this_thread.state && !this_thread.slot)
 		state_claim();
-	struct state *state = self.state;
+	struct state *state = this_thread.state;
 
-	self.state = NULL;
+	this_thread.state = NULL;
 	barrier();
 	return state;
 }
@@ -86,7 +86,7 @@ static inline struct state *state_check_out(void)
 static inline void state_check_in(struct state *state)
 {
 	barrier();
-	self.state = state;
+	this_thread.state = state;
 }
 
 /* Settles, after a fork, what became of the other threads' states, if SLOT is a thread's; an

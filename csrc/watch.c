@@ -235,7 +235,7 @@ static void compare(uint64_t before, const void *opaque, size_t opaque_bytes)
 	watch.kernel = &unwatched;
 }
 
-void watch_refill(uint64_t before, const void *opaque, size_t opaque_bytes)
+void watch_observe(uint64_t before, const void *opaque, size_t opaque_bytes)
 {
 	/* clang 14 refuses an atomic here. */
 	switch (atomic_load(&phase)) {

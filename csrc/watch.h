@@ -58,7 +58,7 @@ void watch_probe_pages(uint64_t epoch);
  * state that the vDSO has just left behind. Looks for the word while there is none, compares
  * afterwards, and drops it for good when the two disagree; but once in each process it looks again
  * before it does. Makes no system call. */
-void watch_refill(uint64_t before, const void *opaque, size_t opaque_bytes);
+void watch_observe(uint64_t before, const void *opaque, size_t opaque_bytes);
 
 /* Whether the word may yet be found. */
 bool watch_looking(void);

@@ -86,7 +86,7 @@ fail:
 	return -1;
 }
 
-static inline int fill(char *buf, Py_ssize_t size)
+static inline int fill_object(char *buf, Py_ssize_t size)
 {
 	if (size < RELEASE_GIL_BYTES && vgetrandom(buf, (size_t)size, 0) == size)
 		return 0;
@@ -141,7 +141,7 @@ static PyObject *random_bytes(PyObject *module, PyObject *arg)
 		return NULL;
 	if ((size_t)size >= HUGE_PAGES_FROM_BYTES)
 		advise_huge_pages(PyBytes_AsString(bytes), (size_t)size);
-	if (fill(PyBytes_AsString(bytes), size)) {
+	if (fill_object(PyBytes_AsString(bytes), size)) {
 		Py_DECREF(bytes);
 		return NULL;
 	}
@@ -172,7 +172,7 @@ static PyObject *random_bytes_into(PyObject *module, PyObject *arg)
 
 	if (get_fillable(arg, &view))
 		return NULL;
-	int failed = fill(view.buf, view.len);
+	int failed = fill_object(view.buf, view.len);
 
 	PyBuffer_Release(&view);
 	/* Not Py_RETURN_NONE: 3.12's headers count on an immortal None, 3.11 has none. */

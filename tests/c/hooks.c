@@ -14,7 +14,7 @@
 
 void *hook_state(void)
 {
-	return self.slot ? self.slot->state : NULL;
+	return this_thread.slot ? this_thread.slot->state : NULL;
 }
 
 void hook_layout(struct hook_layout *layout)
@@ -24,7 +24,7 @@ void hook_layout(struct hook_layout *layout)
 		.vm_generation = offsetof(struct state, vm_generation),
 		.available = offsetof(struct state, available),
 		.vdso_refills = offsetof(struct state, vdso_refills),
-		.fresh = offsetof(struct state, fresh),
+		.working_key = offsetof(struct state, working_key),
 		.key = offsetof(struct state, key),
 		.batch = offsetof(struct state, batch),
 		.opaque = offsetof(struct state, opaque),
@@ -177,5 +177,5 @@ void hook_check_in(void *state)
 
 bool hook_is_out(void)
 {
-	return self.closed || (self.slot && !self.state);
+	return this_thread.closed || (this_thread.slot && !this_thread.state);
 }

@@ -13,7 +13,7 @@ void *hook_state(void);
 
 /* Where a state keeps what, in bytes from its start; and the sizes that decide what happens. */
 struct hook_layout {
-	size_t generation, vm_generation, available, vdso_refills, fresh, key, batch, opaque;
+	size_t generation, vm_generation, available, vdso_refills, working_key, key, batch, opaque;
 	size_t state_bytes, batch_bytes, keystream_bytes, opaque_bytes;
 	size_t inline_bytes, bulk_bytes, bulk_min_bytes, bulk_grain_bytes;
 	size_t max_vdso_refills;

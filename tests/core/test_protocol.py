@@ -266,7 +266,7 @@ def test_served_bytes_are_erased(kernel: Kernel, size: int) -> None:
     for at in range(0, max(1, size - 7), 8 if size < BULK else 1024):
         piece = served[at : at + 8]
         assert len(piece) < 4 or piece not in page
-    assert kernel.field("fresh", KEY_BYTES) == bytes(KEY_BYTES)
+    assert kernel.field("working_key", KEY_BYTES) == bytes(KEY_BYTES)
 
 
 def test_only_what_was_not_served_is_in_the_batch(kernel: Kernel) -> None:

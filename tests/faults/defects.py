@@ -33,7 +33,7 @@ SEEDED = (
         "busy flag never set",
         "small, from the batch",
         "S",
-        (DRAW, "\tself.state = NULL;\n\tbarrier();", "\tbarrier();"),
+        (DRAW, "\tthis_thread.state = NULL;\n\tbarrier();", "\tbarrier();"),
     ),
     _seeded(
         "busy flag in the page",
@@ -46,7 +46,7 @@ SEEDED = (
         ),
         (
             DRAW,
-            "\tself.state = NULL;\n\tbarrier();",
+            "\tthis_thread.state = NULL;\n\tbarrier();",
             (
                 "\tif (READ_ONCE(state->busy))\n\t\treturn draw_from_kernel(buf, len, flags);\n"
                 "\tstate->busy = 1;\n\tbarrier();"
@@ -54,7 +54,7 @@ SEEDED = (
         ),
         (
             STATES,
-            "\tself.state = NULL;\n\tbarrier();\n\treturn state;",
+            "\tthis_thread.state = NULL;\n\tbarrier();\n\treturn state;",
             (
                 "\tif (READ_ONCE(state->busy))\n\t\treturn NULL;\n\tstate->busy = 1;\n"
                 "\tbarrier();\n\treturn state;"
@@ -62,8 +62,8 @@ SEEDED = (
         ),
         (
             STATES,
-            "\tself.state = state;",
-            "\tself.state = state;\n\tstate->busy = 0;",
+            "\tthis_thread.state = state;",
+            "\tthis_thread.state = state;\n\tstate->busy = 0;",
         ),
     ),
     _seeded(
@@ -91,13 +91,13 @@ SEEDED = (
         "final check removed from the plain case",
         "small, from the batch",
         "D F",
-        (DRAW, "drawn = current(state);", "drawn = true;"),
+        (DRAW, "drawn = is_current(state);", "drawn = true;"),
     ),
     _seeded(
         "final check removed from the other cases",
         "refilling",
         "D F",
-        (DRAW, "if (served && current(state))", "if (served)"),
+        (DRAW, "if (filled && is_current(state))", "if (filled)"),
     ),
     _seeded(
         "only the tail redone",
@@ -105,8 +105,8 @@ SEEDED = (
         "F",
         (
             DRAW,
-            "draw(buf, len, 0);\n}",
-            "draw((uint8_t *)buf + len / 2, len - len / 2, 0) + (ssize_t)(len / 2);\n}",
+            "handle_request(buf, len, 0);\n}",
+            "handle_request((uint8_t *)buf + len / 2, len - len / 2, 0) + (ssize_t)(len / 2);\n}",
         ),
     ),
     _seeded(
@@ -147,8 +147,8 @@ SEEDED = (
         "-",
         (
             DRAW,
-            ("state->fresh, 0, nonce);\n\twipe(state->fresh, sizeof(state->fresh));\n"),
-            "state->fresh, 0, nonce);\n",
+            "nonce);\n\twipe(state->working_key, sizeof(state->working_key));\n",
+            "nonce);\n",
         ),
     ),
     _seeded(
@@ -182,8 +182,9 @@ SEEDED = (
             DRAW,
             "\tif (state)\n\t\tstate_check_in(state);\n\treturn or_from_kernel",
             (
-                "\tif (!state && self.slot && len <= 64 &&\n"
-                "\t    kernel_vdso_getrandom(buf, len, self.slot->state->opaque) == (ssize_t)len)\n"
+                "\tif (!state && this_thread.slot && len <= 64 &&\n"
+                "\t    kernel_vdso_getrandom(buf, len, this_thread.slot->state->opaque) =="
+                " (ssize_t)len)\n"
                 "\t\treturn true;\n"
                 "\tif (state)\n\t\tstate_check_in(state);\n\treturn or_from_kernel"
             ),
@@ -207,8 +208,8 @@ SEEDED = (
         "no look after a bulk key",
         "bulk, one chunk",
         "-",
-        (DRAW, "if (served && current(state))", "if (served)"),
-        (DRAW, " || !current(state))\n\t\t\treturn false;", ")\n\t\t\treturn false;"),
+        (DRAW, "if (filled && is_current(state))", "if (filled)"),
+        (DRAW, " || !is_current(state))\n\t\t\treturn false;", ")\n\t\t\treturn false;"),
     ),
     _seeded(
         "children stop watching",
@@ -282,8 +283,8 @@ SHOWN_BY_OUTPUT = (
         "",
         (
             DRAW,
-            "\tif (!fetch_fresh(state, flags))\n",
-            "\tearly_nonce = clock_read(false);\n\tif (!fetch_fresh(state, flags))\n",
+            "\tif (!fetch_entropy(state, flags))\n",
+            "\tearly_nonce = clock_read(false);\n\tif (!fetch_entropy(state, flags))\n",
         ),
         (
             DRAW,
@@ -329,7 +330,7 @@ LEFT_BEHIND = (
             "\tchacha20_in_use()->keystream(out,",
             (
                 "\tstatic uint8_t copy[CHACHA20_KEY_BYTES];\n"
-                "\tmemcpy(copy, state->fresh, sizeof(copy));\n"
+                "\tmemcpy(copy, state->working_key, sizeof(copy));\n"
                 '\t__asm__ __volatile__("" ::"r"(copy) : "memory");\n'
                 "\tchacha20_in_use()->keystream(out,"
             ),

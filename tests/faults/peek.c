@@ -6,5 +6,5 @@ void *peek_state(void);
 
 void *peek_state(void)
 {
-	return self.slot ? self.slot->state : NULL;
+	return this_thread.slot ? this_thread.slot->state : NULL;
 }

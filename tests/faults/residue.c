@@ -150,7 +150,7 @@ static void look(struct place *place, const uint8_t *page)
 static void step_through(pid_t pid)
 {
 	struct place places[] = {
-		{ .name = "the key at work", .offset = offsetof(struct state, fresh) },
+		{ .name = "the key at work", .offset = offsetof(struct state, working_key) },
 		{ .name = "the next key", .offset = offsetof(struct state, key) },
 	};
 	uint8_t page[offsetof(struct state, batch)];

@@ -219,7 +219,7 @@ class Model:
         at = self.layout
         assert int.from_bytes(page[at.generation : at.generation + 8], "little") == self.valid_for
         assert int.from_bytes(page[at.available : at.available + 4], "little") == self.available
-        assert page[at.fresh : at.fresh + KEY_BYTES] == self.fresh
+        assert page[at.working_key : at.working_key + KEY_BYTES] == self.fresh
         assert page[at.key : at.key + KEY_BYTES] == self.key
         assert page[at.batch : at.batch + at.batch_bytes] == self.batch
 
