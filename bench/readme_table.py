@@ -99,7 +99,8 @@ def bytes_block(paths: list[Path]) -> str:
     for path in paths:
         machine, medians = _load(path)
         how = machine["getrandom"][BASELINE]
-        parts.append(f"`{BASELINE}` reaches the kernel by {how} with {machine['libc']}:")
+        how = "over the vDSO" if how == "vDSO" else f"by {how}"
+        parts.append(f"`{BASELINE}` reaches the kernel {how} with {machine['libc']}:")
         parts.append(_bytes_table(medians))
         told = control.sentence(medians)
         parts.append(_origin(path, machine) + (f" Control: {told}." if told else ""))
