@@ -50,7 +50,7 @@ BOOTS = (
         append=NOT_READY_APPEND,
         options=NOT_READY,
     ),
-    Boot(Kernel("6.12"), MODERN, "VGETRANDOM_VDSO=off", append="VGETRANDOM_VDSO=off"),
+    Boot(Kernel("6.12"), NO_VDSO, "VGETRANDOM_VDSO=off", append="VGETRANDOM_VDSO=off"),
     Boot(Kernel("6.12"), MODERN | {"chacha20": "sse2"}, "without AVX", options=("-cpu", "qemu64")),
     Boot(Kernel("6.18.15"), MODERN),
     Boot(Kernel("6.19.14"), MODERN),

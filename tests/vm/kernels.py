@@ -6,6 +6,7 @@ The machine's own apt is not touched, but its configuration is read: proxies and
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -87,6 +88,9 @@ def _options() -> list[str]:
         "Dir::State::lists": home / "lists",
         "Dir::State::status": home / "state" / "status",
         "Dir::Cache": home / "cache",
+        # Debian's containers turn these off; without them all lists are read for each question.
+        "Dir::Cache::pkgcache": "pkgcache.bin",
+        "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
         "APT::Architecture": "amd64",
         "APT::Architectures::": "arm64",
         "APT::Sandbox::User": "root",
@@ -139,6 +143,12 @@ def update(seconds: float = 300) -> None:
     stamp.touch()
 
 
+@functools.cache
+def _names() -> list[str]:
+    update()
+    return _apt("apt-cache", "pkgnames", "linux-", seconds=120).splitlines()
+
+
 def _image(package: Path) -> bytes | None:
     """Return the kernel inside a package: under boot, or since 7.2 beside its modules."""
     with subprocess.Popen(
@@ -181,8 +191,7 @@ def kept(kernel: Kernel) -> list[Path]:
 def get(kernel: Kernel) -> Path:
     """Return a kernel's image, fetched where it was not before; NotThereError says why not."""
     try:
-        update()
-        names = _apt("apt-cache", "pkgnames", "linux-", seconds=60).splitlines()
+        names = _names()
     except NotThereError:
         # Better one that was the newest lately than none.
         if known := kept(kernel):

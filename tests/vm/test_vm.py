@@ -100,7 +100,7 @@ def test_one_kernel(tmp_path: Path) -> None:
     boot = Boot(Kernel(NEWEST), MODERN, run="early,checks,mlockall")
     row = run(boot, images[0], tmp_path, 150)
     assert row.failures == [], "\n".join(row.said.lines)
-    assert len(row.said.all("passed")) == 11
+    assert len(row.said.all("passed")) == 12
 
 
 # ---- logs of clones ----

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Real kernels in emulated machines. Included by Makefile.
+# Real kernels in emulated machines; docs/vm-clones.md has what came of the clones. Included by Makefile.
 
 .PHONY: test-vm tools-vm vm-kernel
 

@@ -27,6 +27,9 @@
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
 #endif
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
 
 #define MIB (1024 * 1024)
 
@@ -306,6 +309,61 @@ void check_kernel_reseed(void)
 	}
 	if (strcmp(watch(), watched ? "vdso-generation" : "none") != 0)
 		fail("the watch was lost");
+}
+
+/* Draws after a return to the first time namespace: the watched page may be another there. */
+static void draw_after_return(pid_t first)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/time", (int)first);
+	int file = open(path, O_RDONLY);
+
+	if (file < 0 || setns(file, CLONE_NEWTIME))
+		_exit(NOT_HERE);
+	for (int i = 0; i < 1000; i++)
+		draw(drawn, DRAW_BYTES);
+	_exit(0);
+}
+
+static void draw_in_namespace(pid_t first, const char *watch_before)
+{
+	int status = 0;
+
+	draw_many(drawn, 1000);
+	expect_unique(drawn, 1000);
+	if (strcmp(watch(), watch_before) != 0)
+		fail("the watch was %s and is %s in a time namespace", watch_before, watch());
+	check_kernel_reseed();
+	pid_t child = fork();
+
+	if (child == 0)
+		draw_after_return(first);
+	waitpid(child, &status, 0);
+	if (WIFSIGNALED(status))
+		printf("@time_namespace_left=signal %d\n", WTERMSIG(status));
+	else
+		printf("@time_namespace_left=%s\n", status ? "refused" : "draws");
+}
+
+/* A child in another time namespace has other pages in the place of those of [vvar]. */
+void check_time_namespace(void)
+{
+	const char *before;
+	int status;
+
+	draw(drawn, DRAW_BYTES);
+	before = watch();
+	if (unshare(CLONE_NEWTIME))
+		_exit(NOT_HERE);
+	pid_t first = getpid(), child = fork();
+
+	if (child == 0) {
+		draw_in_namespace(first, before);
+		_exit(0);
+	}
+	if (waitpid(child, &status, 0) != child || status)
+		fail("the child ended with %#x", status);
 }
 
 void check_requests(void)

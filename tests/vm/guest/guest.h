@@ -46,6 +46,7 @@ void check_threads(void);
 void check_memory(void);
 void check_drops(void);
 void check_kernel_reseed(void);
+void check_time_namespace(void);
 void check_requests(void);
 
 void check_mlockall(void);

@@ -136,10 +136,15 @@ int main(void)
 		const char *name;
 		void (*check)(void);
 	} checks[] = {
-		{ "draws", check_draws },       { "flags", check_flags },
-		{ "forks", check_forks },       { "signals", check_signals },
-		{ "threads", check_threads },   { "memory", check_memory },
-		{ "drops", check_drops },       { "kernel reseed", check_kernel_reseed },
+		{ "draws", check_draws },
+		{ "flags", check_flags },
+		{ "forks", check_forks },
+		{ "signals", check_signals },
+		{ "threads", check_threads },
+		{ "memory", check_memory },
+		{ "drops", check_drops },
+		{ "kernel reseed", check_kernel_reseed },
+		{ "time namespace", check_time_namespace },
 		{ "reseed()", check_requests },
 	};
 
