@@ -27,11 +27,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define PERSONALITY_QUERY 0xffffffffUL
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
@@ -521,10 +524,25 @@ static void parse_sizes(const char *text, size_t *sizes, int max)
 	}
 }
 
+/* Where the stack is decides how much is burnt below a frame that aligns itself, and so how many
+ * instructions a draw has: places that were counted in one process must be the same in the next. */
+static void have_the_stack_in_one_place(char **argv)
+{
+	int persona = personality(PERSONALITY_QUERY);
+
+	if (persona < 0 || persona & ADDR_NO_RANDOMIZE)
+		return;
+	if (personality((unsigned long)persona | ADDR_NO_RANDOMIZE) < 0)
+		return;
+	execv("/proc/self/exe", argv);
+	err(2, "/proc/self/exe");
+}
+
 int main(int argc, char **argv)
 {
 	char line[128];
 
+	have_the_stack_in_one_place(argv);
 	if (argc != 4 && argc != 5)
 		errx(2, "usage: inject LIBRARY LEN FOLLOWING,FOLLOWING [PREPARATION,...]");
 	load(argv[1]);
