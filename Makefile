@@ -5,13 +5,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: bench test test-integration coverage tools lint docs format clean
+.PHONY: bench test test-cross test-integration coverage tools lint docs format clean
 
 bench: $(VENV)/installed-bench
 	$(BIN)/vgetrandom bench --quick $(ARGS)
 
 test: $(VENV)/installed-test
 	$(BIN)/pytest $(ARGS)
+
+# The core on other architectures: cross-compiled by Zig, run by qemu's user mode.
+test-cross: $(VENV)/installed-cross
+	$(BIN)/pytest tests/cross $(ARGS)
 
 # The real users: web servers, pools of workers, frameworks. Without their packages `make test` skips
 # what needs them.

@@ -12,6 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Owners are 64-bit words that change by compare-and-swap, in signal handlers too. Where that is a
+ * function of the compiler's library which takes a lock (32-bit MIPS), a handler could wait for the
+ * thread that it interrupted. */
+#if ATOMIC_LLONG_LOCK_FREE != 2
+#error "vgetrandom needs 64-bit atomic operations without locks; this architecture has none"
+#endif
+
 /* A state's entry in the books, in ordinary memory: what must survive the page's wiping. */
 struct slot {
 	/* 0: free; a thread's: the epoch it was claimed in; an object's: the same without its

@@ -7,17 +7,25 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#if defined(__aarch64__)
+#if defined(__aarch64__) || defined(__s390__) || defined(__powerpc__)
 #define VDSO_GETRANDOM "__kernel_getrandom"
 #else
 #define VDSO_GETRANDOM "__vdso_getrandom"
 #endif
 
-/* The symbols of the ELF image at BASE that its dynamic section lists. */
+/* The words of DT_HASH; two ABIs have wider ones than the others. */
+#if defined(__s390x__) || defined(__alpha__)
+typedef uint64_t hash_word;
+#else
+typedef uint32_t hash_word;
+#endif
+
+/* The symbols that the dynamic section of an ELF image lists. */
 struct symbols {
 	const ElfW(Sym) * table;
 	const char *names;
 	size_t count;
+	uintptr_t bias; /* from an address in the file to one in memory */
 };
 
 /* DT_GNU_HASH does not say how many symbols there are: the longest chain's end does. */
@@ -42,17 +50,16 @@ static bool find_symbols(uintptr_t base, struct symbols *symbols)
 	const ElfW(Ehdr) *elf = (const void *)base;
 	const ElfW(Phdr) *segment = (const void *)(base + elf->e_phoff);
 	const ElfW(Dyn) *dynamic = NULL;
-	uintptr_t bias = base;
 
+	*symbols = (struct symbols){ .bias = base };
 	for (int i = 0; i < elf->e_phnum; i++) {
 		if (segment[i].p_type == PT_LOAD && segment[i].p_offset == 0)
-			bias = base - segment[i].p_vaddr;
+			symbols->bias = base - segment[i].p_vaddr;
 		else if (segment[i].p_type == PT_DYNAMIC)
 			dynamic = (const void *)(base + segment[i].p_offset);
 	}
-	*symbols = (struct symbols){ 0 };
 	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
-		const void *value = (const void *)(bias + dynamic->d_un.d_ptr);
+		const void *value = (const void *)(symbols->bias + dynamic->d_un.d_ptr);
 
 		switch (dynamic->d_tag) {
 		case DT_SYMTAB:
@@ -62,7 +69,7 @@ static bool find_symbols(uintptr_t base, struct symbols *symbols)
 			symbols->names = value;
 			break;
 		case DT_HASH:
-			symbols->count = ((const uint32_t *)value)[1];
+			symbols->count = ((const hash_word *)value)[1];
 			break;
 		case DT_GNU_HASH:
 			if (!symbols->count)
@@ -75,7 +82,7 @@ static bool find_symbols(uintptr_t base, struct symbols *symbols)
 	return symbols->table && symbols->names;
 }
 
-static uintptr_t find_function(uintptr_t base, const char *name)
+uintptr_t vdso_function_of(uintptr_t base, const char *name)
 {
 	struct symbols symbols;
 
@@ -85,14 +92,22 @@ static uintptr_t find_function(uintptr_t base, const char *name)
 		const ElfW(Sym) *symbol = &symbols.table[i];
 
 		if (symbol->st_shndx != SHN_UNDEF && !strcmp(symbols.names + symbol->st_name, name))
-			return base + symbol->st_value;
+			return symbols.bias + symbol->st_value;
 	}
 	return 0;
 }
 
+/* In the first ABI of 64-bit PowerPC a function pointer is the address of a descriptor, which the
+ * vDSO has not. */
+#if defined(__powerpc64__) && (!defined(_CALL_ELF) || _CALL_ELF < 2)
+#define SYMBOLS_ARE_FUNCTIONS 0
+#else
+#define SYMBOLS_ARE_FUNCTIONS 1
+#endif
+
 uintptr_t vdso_function(const char *name)
 {
-	return find_function(getauxval(AT_SYSINFO_EHDR), name);
+	return SYMBOLS_ARE_FUNCTIONS ? vdso_function_of(getauxval(AT_SYSINFO_EHDR), name) : 0;
 }
 
 vdso_getrandom_fn *vdso_getrandom(struct vdso_params *params)

@@ -21,6 +21,9 @@ struct vdso_params {
 /* The address of a function of the vDSO's, or 0. */
 uintptr_t vdso_function(const char *name);
 
+/* The same for any ELF image that is in memory at BASE as the kernel has the vDSO's there. */
+uintptr_t vdso_function_of(uintptr_t base, const char *name);
+
 /* The function, with *PARAMS filled in by its own query; NULL where this kernel has none. */
 vdso_getrandom_fn *vdso_getrandom(struct vdso_params *params);
 

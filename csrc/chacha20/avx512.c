@@ -138,6 +138,8 @@ static const uint32_t lanes[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 /* GROUPS groups, at least one. The low word of the counter does not overflow within them. */
 AVX512 static inline void run(uint8_t *out, size_t groups, struct words *words)
 {
+	/* Whole registers, although pointers have 32 bits under the x32 ABI. */
+	uint64_t to = (uintptr_t)out, left = groups;
 	unsigned int i;
 
 	__asm__ __volatile__(
@@ -176,7 +178,7 @@ AVX512 static inline void run(uint8_t *out, size_t groups, struct words *words)
 		"jmp 0b\n"
 		"4:\n\t"
 		END(A)
-		: [i] "=&r"(i), [out] "+r"(out), [groups] "+r"(groups)
+		: [i] "=&r"(i), [out] "+r"(to), [groups] "+r"(left)
 		: [words] "r"(words), [lanes] "r"(lanes)
 		: "memory", "cc", ALL_VECTORS);
 }

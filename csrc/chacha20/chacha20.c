@@ -49,8 +49,8 @@ static const char *const sentences[NOTES] = {
 #define SET(name, ...) " " #name
 #include "sets.h"
 			   ": ignored."),
-	[LIMIT_UNUSABLE] = "VGETRANDOM_CHACHA20 names an instruction set that cannot be used here:"
-			   " ignored.",
+	[LIMIT_UNUSABLE] = ("VGETRANDOM_CHACHA20 names an instruction set that cannot be used here:"
+			    " ignored."),
 };
 
 /* Value i + 1 of the variable is set i. */

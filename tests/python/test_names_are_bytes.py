@@ -41,6 +41,8 @@ def python(*arguments: str, env: dict[str, str] | None = None, timeout: float = 
         timeout=timeout,
         check=False,
     )
+    if b"_native import" in done.stderr and b"surrogates not allowed" in done.stderr:
+        pytest.skip("this Python (3.12 on) loads no extension module from a path like that")
     assert b"Traceback" not in done.stderr, done.stderr.decode("latin-1")
     assert done.stdout, done.stderr.decode("latin-1")
     return done.stdout.decode("ascii")
