@@ -33,12 +33,12 @@
  *
  * No lock: a fork could leave it held for ever, and a signal handler may call. XOR needs none. The
  * pool's words change one by one, so that a reader may see a part of a hash; and the caller marks
- * the states after all of it, so that no key with only a part of it stays in use. A fork amidst a
- * call leaves the child a part or nothing: its parent's call had not returned. */
+ * the states after all of it, so that no key with only a part of it stays in use. A fork in the
+ * middle of a call leaves the child a part or nothing: its parent's call had not returned. */
 #define POOL_WORDS (CHACHA20_KEY_BYTES / sizeof(uint64_t))
 
-/* Of any machine that Linux runs on in earnest; where pages are larger, the pool is not kept out
- * of anything, and the notes say so. */
+/* The largest page of any common machine. Where pages are larger, the pool is kept out of neither
+ * swap nor dumps, and the notes say so. */
 #if defined(__x86_64__) || defined(__i386__) || defined(__s390x__) || defined(__riscv)
 #define LARGEST_PAGE 4096
 #else

@@ -265,7 +265,7 @@ static bool fill_in_bulk(struct state *state, uint8_t *buf, size_t bytes, unsign
 	return true;
 }
 
-/* False where the attempt is void already. */
+/* False where the attempt has failed already. */
 static bool fill_from_state(struct state *state, uint8_t *buf, size_t len, unsigned int flags)
 {
 	while (len >= BULK_MIN_BYTES) {
@@ -300,8 +300,8 @@ static enum draw_result draw_from_state(struct slot *slot, void *buf, size_t len
 
 	/* One retry: a page that is dropped over and over must not become a loop. */
 	for (int attempt = 0; attempt < 2; attempt++) {
-		/* A signal has ended the wait for the generator, or there was to be none: asked
-		 * again, the kernel would wait again. */
+		/* EINTR, EAGAIN: a signal ended the wait for the kernel's generator, or the caller
+		 * does not want to wait. Asking again would wait again. */
 		if (!is_current(state) && !reseed(slot, flags))
 			return errno == EINTR || errno == EAGAIN ? DRAW_NOT_READY : DRAW_RETRY;
 		bool filled = fill_from_state(state, buf, len, flags);

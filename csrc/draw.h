@@ -19,8 +19,9 @@
  * fork is noticed soon. */
 #define BULK_BYTES (64 * 1024)
 
-/* After one refill with entropy from getrandom(2), so many may take it from the vDSO. Its own key
- * lies in the page too: who stole both could follow it until the kernel reseeds. */
+/* After one refill with entropy from getrandom(2), this many may take it from the vDSO. The
+ * vDSO's own key lies in the page too: an attacker who stole both keys could follow the generator
+ * until the kernel reseeds. */
 #define VDSO_REFILLS 63
 
 /* Looks for the kernel's generation now, not at some refill. */

@@ -15,7 +15,7 @@
 ssize_t kernel_getrandom(void *buf, size_t len, unsigned int flags);
 
 /* The vDSO's getrandom with OPAQUE as its state; negative where there is none or where it failed.
- * It never waits until the generator is ready: whether to, is for getrandom(2) and its flags. */
+ * It never waits until the generator is ready: getrandom(2) does, as its flags say. */
 ssize_t kernel_vdso_getrandom(void *buf, size_t len, void *opaque);
 
 /* Whether there is a vDSO getrandom that can keep its state in OPAQUE_BYTES. */

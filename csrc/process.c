@@ -99,10 +99,10 @@ uint64_t process_epoch(void)
 
 		if (epoch & EPOCH)
 			return epoch;
-		/* Two steps, so that a fork amidst them is noticed: the epoch is drawn after the
-		 * first, and the second fails in the child, where the page is zero again or has
-		 * the number of an attempt that began after the fork. Threads may race through
-		 * here. */
+		/* Two steps, so that a fork in the middle of them is noticed: the epoch is drawn
+		 * after the first, and the second fails in the child, where the page is zero again
+		 * or has the number of an attempt that began after the fork. Threads may race
+		 * through here. */
 		if (epoch == 0) {
 			epoch = ++attempts;
 			if (!atomic_compare_exchange_strong(&page->epoch, &none, epoch))

@@ -58,7 +58,7 @@ static struct slot *claim_free(uint64_t claimant)
 }
 
 /* A new slab whose first slot is claimed already, or a slot of one that others added meanwhile:
- * of threads that begin at the same time not each shall add a slab for itself. */
+ * threads that begin at the same time should not each add one. */
 static struct slot *claim_new(uint64_t claimant)
 {
 	size_t page = page_size();
@@ -157,8 +157,8 @@ static void reclaim(const struct slot *mine)
 		if (slot == slab->slots)
 			memory_after_fork(slot->state, SLOTS_PER_SLAB * page_size());
 		/* The epoch of now, asked for after the owner: a signal handler may have forked
-		 * amidst all this and begun threads in the child, whose slots are of its epoch.
-		 * The kernel has wiped the page. */
+		 * in the middle of all this and begun threads in the child, whose slots are of its
+		 * epoch. The kernel has wiped the page. */
 		if (slot != mine && (owner & EPOCH) && owner != process_epoch())
 			give_back(slot);
 	}

@@ -41,7 +41,7 @@ static uintptr_t vvar_start(int maps, uintptr_t address)
 }
 
 /* No memory is written and no signal mask is changed: the kernel copies the set in before it
- * looks at how it is to be used, and there is no such use as -1. */
+ * looks at how it is to be used, and -1 stands for no use. */
 bool vvar_readable(const void *page)
 {
 	const long no_use = -1, kernel_sigset_bytes = 8;

@@ -64,7 +64,7 @@ void watch_observe(uint64_t before, const void *opaque, size_t opaque_bytes);
 bool watch_looking(void);
 
 /* Puts the words of PAGE that may be the generation in OPAQUE, all 8-byte aligned, into *WORD and
- * *OFFSET (its place in OPAQUE); returns how many there are. More than one is as good as none. */
+ * *OFFSET (its place in OPAQUE); returns how many there are. More than one proves nothing. */
 int watch_find(const void *page, size_t page_bytes, const void *opaque, size_t opaque_bytes,
 	       watched_word **word, size_t *offset);
 

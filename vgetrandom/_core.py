@@ -144,7 +144,7 @@ def reseed(additional: Buffer = b"") -> None:
     try:
         memory = _ffi.from_buffer("unsigned char[]", additional)  # type: ignore[arg-type]
     except (TypeError, BufferError, ValueError) as error:
-        # The object's own word: a closed mmap's, say.
+        # The object's own error: a closed mmap's, say.
         if isinstance(error, ValueError) and memoryview(additional).c_contiguous:  # type: ignore[arg-type]
             raise
         message = (

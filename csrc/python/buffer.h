@@ -58,7 +58,7 @@ static void refuse(PyObject *arg, const char *why)
 }
 
 /* Why GetBuffer refused: what makes no buffer, or none to write to, is a TypeError here; anything
- * else (a closed mmap, say) is the object's own word. */
+ * else (a closed mmap, say) is the object's own error. */
 static void refuse_as_it_did(PyObject *arg)
 {
 	PyObject *type, *value, *traceback;

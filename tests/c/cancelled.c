@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 		if (pthread_create(&thread, NULL, do_it, NULL) || pthread_join(thread, &result))
 			fail("no thread");
 		if (!went_on || result != PTHREAD_CANCELED)
-			fail("thread %d was cancelled amidst its draw", i);
+			fail("thread %d was cancelled in the middle of its draw", i);
 	}
 	if (descriptors() != before)
 		fail("%d descriptors, %d before", descriptors(), before);

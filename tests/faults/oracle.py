@@ -323,7 +323,7 @@ class Oracle:
 
     def _is_watching(self) -> bool:
         """Return whether every process must have found the watched word by now."""
-        # Two faults can prevent that, each amidst a search.
+        # Two faults can prevent that, each in the middle of a search.
         found = not self._first_use or len(self._result.faults) < MAX_FAULTS
         return found and self._trace.last_look_at_word is not None
 
@@ -334,7 +334,7 @@ class Oracle:
         by_kernel = 0
         for fault in self._done("GR"):
             touched = fault.word_touched if fault.kind == "G" else fault.generation_touched
-            # A reseed amidst the first search for the watched word prevents its being found: the
+            # A reseed during the first search for the watched word prevents its being found: the
             # next one may go unnoticed.
             blind = self._first_use and fault.kind == "G" and by_kernel > 0
             by_kernel += fault.kind == "G"

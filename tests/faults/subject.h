@@ -35,8 +35,9 @@ struct record {
 	int32_t began;   /* ... and that it began in */
 	uint32_t serial; /* counts the draws of a process; a fork in a draw keeps the number */
 	uint32_t role;   /* enum role */
-	uint32_t fork;   /* the how manieth fork this process came from; 0: it is the subject */
-	int32_t error;   /* errno of a failure */
+	uint32_t
+		fork; /* the number of the fork that this process came from; 0: it is the subject */
+	int32_t error; /* errno of a failure */
 	int64_t result;
 	uint64_t len;
 	uint64_t calls_before, calls_after; /* of the scripted kernel, by anybody */

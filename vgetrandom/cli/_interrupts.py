@@ -81,7 +81,7 @@ def program() -> str:
 def _handle(_number: int, _frame: object) -> None:
     if _State.raising:
         raise KeyboardInterrupt
-    # Not an exception: one that is raised in a destructor or amidst an import would be printed with
+    # Not an exception: one that is raised in a destructor or during an import would be printed with
     # its traceback, and might be lost.
     leave()
 
@@ -94,7 +94,7 @@ def tell(text: str = "interrupted") -> None:
     """
     if not _State.told:
         _State.told = True
-        # Not through sys.stderr, which may be amidst a write of its own.
+        # Not through sys.stderr, which may be in the middle of a write of its own.
         with contextlib.suppress(OSError):
             os.write(2, f"{_State.program}: {text}\n".encode())
 
