@@ -206,6 +206,9 @@ def random_bytes(size: SupportsIndex, /) -> bytes:
         raise OverflowError("Python int too large to convert to C ssize_t")
     if size < 0:
         raise ValueError("negative argument not allowed")
+    # PyPy makes a bytearray of this size whose length overflowed; writing to it crashes.
+    if size == sys.maxsize:
+        raise MemoryError
     process = None
     # Again, if a signal handler forked while the result was copied and this is the child.
     while process != (now := _process()):

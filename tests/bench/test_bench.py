@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from vgetrandom import _peers, get_include, get_library
-from vgetrandom.bench import compare, groups, measure, plot, reach, report, table
+from vgetrandom.bench import compare, groups, machine, measure, peers, plot, reach, report, table
 from vgetrandom.bench.groups import GROUPS
 from vgetrandom.bench.measure import QUICK, Key, Result, Run, plan
 from vgetrandom.bench.peers import NEW_BYTES, Call, Function, Peer
@@ -135,6 +135,18 @@ def test_machine_describes_what_moves_the_numbers(whole: dict[str, Any]) -> None
     assert machine["getrandom"]["os.urandom"]
     assert machine["vgetrandom"]["chacha20"]
     assert {"cpu", "cores", "kernel", "libc", "python", "mitigations", "date"} <= set(machine)
+
+
+def test_an_interpreter_without_some_of_os(monkeypatch: pytest.MonkeyPatch) -> None:
+    # PyPy 8 has no os.getrandom, older ones no os.sched_getaffinity either.
+    monkeypatch.delattr(os, "getrandom")
+    monkeypatch.delattr(os, "sched_getaffinity")
+    described = machine.describe()
+    assert described["cores"] == os.cpu_count()
+    assert list(described["getrandom"]) == ["os.urandom"]
+    (peer,) = (peer for peer in peers.NEW_BYTES if peer.name == "os.getrandom")
+    with pytest.raises(peers.AbsentError, match=r"no os\.getrandom"):
+        peer.bind(16)
 
 
 # --- how this interpreter reaches getrandom ---

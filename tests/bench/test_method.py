@@ -47,6 +47,16 @@ def run_of(group: Group, samples: int, size: int = 16 * MIB) -> Run:
 # --- the order ---
 
 
+def test_no_rows_take_no_turns() -> None:
+    def absent(_size: int) -> Call:  # NumPy's rows, say, in an environment without it
+        raise ImportError("no module")
+
+    function = Function("", (Peer("absent", absent),))
+    run = run_of(Group("mine", "of mine", (function,), (Case("", per_call),)), samples=2)
+    assert run.absent == {"absent": "no module"}
+    assert not run.samples
+
+
 @pytest.mark.parametrize("rows", range(1, 14))
 def test_no_position_is_favoured(rows: int) -> None:
     rounds = [turn(rows, number) for number in range(rounds_until_balanced(rows))]

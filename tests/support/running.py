@@ -71,8 +71,8 @@ def finish(pid: int) -> None:
 
 SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine())
 CLONE_NEWPID = 0x20000000
-# PyDLL keeps the GIL: nobody else holds it in the child.
-_LIBC = ctypes.PyDLL(None, use_errno=True)
+# PyDLL keeps the GIL: nobody else holds it in the child. PyPy has no PyDLL.
+_LIBC = getattr(ctypes, "PyDLL", ctypes.CDLL)(None, use_errno=True)
 
 
 def _clone(flags: int) -> int:

@@ -29,6 +29,7 @@ ffi.cdef(
     """
     void *mmap(void *addr, size_t length, int prot, int flags, int fd, long offset);
     void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...);
+    int madvise(void *addr, size_t length, int advice);
     int mlock(const void *addr, size_t length);
     int mlockall(int flags);
     int swapon(const char *path, int flags);

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from . import drop_ins, first_use, timing
+from . import drop_ins, first_use, machine, timing
 from .peers import BASELINE, FILLED_BUFFERS, NEW_BYTES, OURS, Function, Peer
 from .timing import Draw, Sampler
 
@@ -80,8 +79,8 @@ _STATEFUL = _draw(
 
 def _thread_counts() -> list[int]:
     """1, 2, 4 and so on up to the cores that this process may use."""
-    cores = len(os.sched_getaffinity(0))
-    return [*(1 << i for i in range((cores - 1).bit_length())), cores]
+    most = machine.cores()
+    return [*(1 << i for i in range((most - 1).bit_length())), most]
 
 
 GROUPS: tuple[Group, ...] = (

@@ -53,6 +53,13 @@ def _version() -> str:
         return "not installed"
 
 
+def cores() -> int:
+    """Count the cores that this process may use; where Python cannot tell (PyPy), all of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def describe() -> dict[str, Any]:
     """Describe this machine and interpreter.
 
@@ -64,13 +71,14 @@ def describe() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "libc": _libc(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "getrandom": {
-            "os.urandom": reach.how(os.urandom),
-            "os.getrandom": reach.how(os.getrandom),
+            f"os.{name}": reach.how(getattr(os, name))
+            for name in ("urandom", "getrandom")
+            if hasattr(os, name)  # PyPy has only the first
         },
         "vgetrandom": {"version": _version(), **asdict(vgetrandom.info())},
         "mitigations": _mitigations(),

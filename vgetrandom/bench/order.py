@@ -25,6 +25,8 @@ def turn(rows: int, number: int) -> list[int]:
     Returns:
         The rows' indices, each once, in the order of this round.
     """
+    if not rows:  # none of the peers is here
+        return []
     # 0, 1, -1, 2, -2, ...: the steps from one to the next are all different, so that over the
     # shifts of it each row follows each other row. With an odd number the steps come in pairs, and
     # the reverse is wanted too.

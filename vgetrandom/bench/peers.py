@@ -103,6 +103,8 @@ def _os_urandom(size: int) -> Call:
 def _os_getrandom(size: int) -> Call:
     import os
 
+    if not hasattr(os, "getrandom"):
+        raise AbsentError("this interpreter has no os.getrandom (PyPy)")
     return Call(os.getrandom, (size,))
 
 
