@@ -155,6 +155,10 @@ def outcome(generator: random.Random, call: tuple[str, tuple[Any, ...], dict[str
     return told, [(warning.category, str(warning.message)) for warning in caught]
 
 
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy",
+    reason="PyPy's os.urandom checks no type: its errors are accidents, and a Fraction never ends",
+)
 def test_the_standard_librarys_outcome_for_every_argument() -> None:
     """Type, message and warnings are those of the interpreter at hand."""
     differing = [
@@ -198,8 +202,9 @@ def test_methods_can_be_called_through_the_class() -> None:
     cls = vgetrandom.SystemRandom
     assert 0 <= cls.random(OURS) < 1
     assert cls.choice(OURS, [7]) == 7
-    with pytest.raises(TypeError):
-        cls.random(THEIRS)  # type: ignore[arg-type]
+    if sys.implementation.name == "cpython":  # in Python, self may be anything
+        with pytest.raises(TypeError):
+            cls.random(THEIRS)  # type: ignore[arg-type]
 
 
 # ---- subclasses ----

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import inspect
 import secrets as standard
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -43,6 +44,10 @@ def outcome(module: Any, call: tuple[str, tuple[Any, ...], dict[str, Any]]) -> o
     return type(result), len(result) if isinstance(result, (bytes, str)) else None
 
 
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy",
+    reason="PyPy's os.urandom checks no type: its errors are accidents, and a Fraction never ends",
+)
 @pytest.mark.parametrize("call", CALLS, ids=str)
 def test_the_standard_librarys_outcome(call: tuple[str, tuple[Any, ...], dict[str, Any]]) -> None:
     assert outcome(secrets, call) == outcome(standard, call)
