@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import operator
+import sys
 
 from vgetrandom import random_bytes
 
@@ -80,4 +81,6 @@ def token_string(alphabet: str, length: int) -> str:
         raise ValueError("the alphabet is empty")
     if count < 0:
         raise ValueError("length must be non-negative")
+    if count > sys.maxsize // 8:  # else it would collect characters until the memory is full
+        raise MemoryError
     return "".join(alphabet[randbelow(len(alphabet))] for _ in range(count))
