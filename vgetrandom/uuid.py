@@ -47,23 +47,34 @@ else:
 
     _short_way = False
     # Ticks that were given out. Adding one is a single step of the interpreter, which no thread
-    # can share and no fork leave half done, as it could a lock.
-    _ticks: dict[int, None] = {}
-    _UNTAKEN = object()
-    _last = 0
+    # can share and no fork leave half done, as it could a lock. The oldest are forgotten, and then
+    # nothing up to them is given out any more.
+    _MOST_TICKS = 8192
+    _ticks: dict[int, list[int]] = {}
+    _last = _forgotten = 0
+
+    def _forget() -> None:
+        global _forgotten  # noqa: PLW0603
+        # A copy in one step: other threads add ticks meanwhile.
+        oldest = sorted(list(_ticks))[: _MOST_TICKS // 2]  # noqa: C414
+        # First: who takes a tick that is forgotten below finds this.
+        _forgotten = max(_forgotten, oldest[-1])
+        for tick in oldest:
+            _ticks.pop(tick, None)
 
     def _next_tick() -> int:
         global _last  # noqa: PLW0603
         now = time.time_ns()
         tick = now // 10**6 << 12 | (now % 10**6 << 12) // 10**6
         while True:
-            tick = max(tick, _last + 1)
+            tick = max(tick, _last + 1, _forgotten + 1)
             mine = [tick]
-            if _ticks.setdefault(tick, mine) is mine:  # type: ignore[arg-type]
-                break
+            taken = _ticks.setdefault(tick, mine) is mine
             _last = max(_last, tick)
-        _last = max(_last, tick)
-        _ticks.pop(tick - 4096, None)
+            if taken and tick > _forgotten:
+                break
+        if len(_ticks) > _MOST_TICKS:
+            _forget()
         return tick
 
     def uuid4_bytes() -> bytes:

@@ -12,7 +12,8 @@ import threading
 import time
 import uuid
 import weakref
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -153,3 +154,41 @@ def test_uuid7_shares_nothing_with_a_forked_child_but_the_time() -> None:
 @pytest.mark.parametrize("make", [*MAKERS, *TEXTS], ids=lambda make: make.__name__)
 def test_none_twice(make: Callable[[], object]) -> None:
     assert len({str(make()) for _ in range(20_000)}) == 20_000
+
+
+# ---- without the extension module ----
+
+
+@pytest.fixture
+def python_alone(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The module as PyPy has it."""
+    monkeypatch.setattr(sys.implementation, "name", "pypy")
+    source = Path(sys.modules["vgetrandom.uuid"].__file__ or "").read_text()
+    module: dict[str, Any] = {"__name__": "uuid_without_extension"}
+    exec(compile(source, "uuid.py", "exec"), module)
+    return module
+
+
+def test_versions_without_the_extension(python_alone: dict[str, Any]) -> None:
+    for version in (4, 7):
+        for _ in range(100):
+            made = python_alone[f"uuid{version}"]()
+            assert (made.version, made.variant) == (version, uuid.RFC_4122)
+            text = python_alone[f"uuid{version}_str"]()
+            assert str(uuid.UUID(text)) == text
+
+
+def test_uuid7_strictly_grows_and_keeps_few_ticks_without_it(python_alone: dict[str, Any]) -> None:
+    found: list[list[int]] = []
+
+    def make() -> None:
+        found.append([tick(python_alone["uuid7"]()) for _ in range(5000)])
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(sorted(ticks) == ticks for ticks in found)
+    assert len({one for ticks in found for one in ticks}) == 20_000
+    assert len(python_alone["_ticks"]) <= python_alone["_MOST_TICKS"] + len(threads)
