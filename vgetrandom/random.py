@@ -6,6 +6,9 @@ from __future__ import annotations
 import math
 import random
 import sys
+from types import SimpleNamespace
+
+from vgetrandom import _standard, random_bytes
 
 __all__ = ["SystemRandom"]
 
@@ -56,7 +59,17 @@ class SystemRandom(RandomMethods, random.SystemRandom):
 
 
 if sys.implementation.name == "cpython":
-    _dropins.use_random(SystemRandom, random.SystemRandom)
+    _names = {**vars(random), "_urandom": random_bytes}
+    _dropins.use_random(
+        SystemRandom,
+        SimpleNamespace(
+            **{name: getattr(random.SystemRandom, name) for name in dir(random.SystemRandom)}
+            | {
+                name: _standard.over(getattr(random.SystemRandom, name), _names)
+                for name in ("getrandbits", "randbytes")
+            }
+        ),
+    )
 
 
 def __getattr__(name: str) -> object:

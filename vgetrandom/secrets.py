@@ -10,7 +10,9 @@ from __future__ import annotations
 import secrets
 import sys
 from secrets import DEFAULT_ENTROPY, compare_digest
+from types import SimpleNamespace
 
+from vgetrandom import _standard
 from vgetrandom.random import SystemRandom
 
 __all__ = [
@@ -38,7 +40,14 @@ if TYPE_CHECKING or sys.implementation.name == "cpython":
         token_urlsafe,
     )
 
-    _dropins.use_secrets(secrets)
+    # Where the native functions go with unusual arguments: the module's own, over this generator.
+    _names = {**vars(secrets), "_sysrand": SystemRandom()}
+    _names |= {
+        name: _standard.over(getattr(secrets, name), _names)
+        for name in ("randbelow", "token_bytes", "token_hex", "token_urlsafe")
+    }
+    _names["randbits"] = _names["_sysrand"].getrandbits
+    _dropins.use_secrets(SimpleNamespace(**_names))
 else:
     from vgetrandom._tokens import (
         randbelow,

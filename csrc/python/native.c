@@ -139,10 +139,16 @@ static Py_ssize_t size_of(PyObject *arg)
 
 	if (size >= 0)
 		return size;
-	/* Not an int, perhaps an __index__; or an error that PyNumber_AsSsize_t repeats. */
+	/* Not an int, perhaps an __index__; or an int that does not fit, whose error comes again.
+	 */
 	if (PyErr_Occurred()) {
 		PyErr_Clear();
-		size = PyNumber_AsSsize_t(arg, PyExc_OverflowError);
+		PyObject *index = PyNumber_Index(arg);
+
+		if (!index)
+			return -1;
+		size = PyLong_AsSsize_t(index);
+		Py_DECREF(index);
 		if (size == -1 && PyErr_Occurred())
 			return -1;
 	}

@@ -7,6 +7,7 @@ import copy
 import inspect
 import itertools
 import math
+import os
 import pickle
 import random
 import statistics
@@ -137,7 +138,9 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
 ]
 
 
-def outcome(generator: random.Random, call: tuple[str, tuple[Any, ...], dict[str, Any]]) -> object:
+def outcome(
+    generator: random.Random, call: tuple[str, tuple[Any, ...], dict[str, Any]]
+) -> tuple[Any, Any]:
     """What can be compared of a call: the type of the result, or the exception, and warnings."""
     name, args, kwargs = call
     args = tuple(
@@ -148,7 +151,7 @@ def outcome(generator: random.Random, call: tuple[str, tuple[Any, ...], dict[str
         try:
             result = getattr(generator, name)(*args, **kwargs)
         except Exception as error:  # noqa: BLE001
-            told: object = type(error), str(error)
+            told: Any = type(error), str(error)
         else:
             size = len(result) if isinstance(result, (bytes, list, str)) else None
             told = type(result), size
@@ -423,3 +426,27 @@ def test_a_list_that_shrinks_while_it_is_shuffled_loses_nothing() -> None:
     items = list(range(100))
     OURS.shuffle(items)
     assert sorted(items) == list(range(100))
+
+
+# ---- where it draws from ----
+
+
+def test_nothing_is_drawn_from_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the arguments are: what is unusual goes through the standard library's code."""
+
+    def from_the_kernel(size: int) -> bytes:
+        raise AssertionError(f"{size} bytes from os.urandom")
+
+    monkeypatch.setattr(random, "_urandom", from_the_kernel)
+    monkeypatch.setattr(os, "urandom", from_the_kernel)
+    succeeded = 0
+    for call in CALLS:
+        told, _ = outcome(OURS, call)
+        assert told[0] is not AssertionError, call
+        succeeded += not issubclass(told[0], BaseException)
+    assert succeeded > 500
+    for generator in (OURS, type("Sub", (vgetrandom.SystemRandom,), {})()):
+        assert generator.getrandbits(k=5) < 32
+        assert len(generator.randbytes(n=5000)) == 5000
+    with pytest.raises(AssertionError):
+        THEIRS.random()

@@ -139,3 +139,17 @@ def test_a_forked_child_repeats_nothing() -> None:
     tokens()
     child, parent = in_child(tokens).split(), tokens().split()
     assert len({*child, *parent}) == 600
+
+
+def test_nothing_is_drawn_from_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    def from_the_kernel(size: int) -> bytes:
+        raise AssertionError(f"{size} bytes from os.urandom")
+
+    monkeypatch.setattr("random._urandom", from_the_kernel)
+    monkeypatch.setattr("os.urandom", from_the_kernel)
+    for call in CALLS:
+        told: Any = outcome(secrets, call)
+        assert told[0] is not AssertionError, call
+    assert len(secrets.token_bytes(nbytes=5000)) == 5000
+    with pytest.raises(AssertionError):
+        standard.token_bytes(5)
