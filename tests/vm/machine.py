@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import os
 import re
 import shlex
 import shutil
@@ -134,7 +133,6 @@ class Machine:
         *,
         memory: int = 160,
         options: tuple[str, ...] = (),
-        accelerator: str = "tcg",
     ) -> None:
         """Start it; MEMORY is in MiB."""
         kind = ARCHITECTURES[architecture]
@@ -143,7 +141,7 @@ class Machine:
         control = Path(self._directory.name) / "qmp"
         cpu = () if "-cpu" in (*kind.options, *options) else ("-cpu", "max")
         command = [
-            *("nice", "-n", "19", kind.qemu, *kind.options, *cpu, "-accel", accelerator),
+            *("nice", "-n", "19", kind.qemu, *kind.options, *cpu, "-accel", "tcg"),
             *("-m", str(memory), "-smp", "1", "-nodefaults", "-display", "none", "-no-reboot"),
             *("-serial", "stdio", "-qmp", f"unix:{control},server=on,wait=off"),
             *("-kernel", str(kernel), "-initrd", str(initrd)),
@@ -274,8 +272,3 @@ class Machine:
 def resumed(path: Path) -> tuple[str, ...]:
     """Return the options of a machine that goes on from a saved one."""
     return ("-incoming", f"exec:cat {shlex.quote(str(path))}")
-
-
-def opens_kvm() -> bool:
-    """Whether there is a device of KVM's for us; it says nothing of whether guests run under it."""
-    return os.access("/dev/kvm", os.R_OK | os.W_OK)
