@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from vgetrandom.cli import _interrupts, _streams
@@ -10,6 +11,7 @@ from vgetrandom.cli._statuses import FAILED, OK, READER_GONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
 
 class _Become(BaseException):
@@ -75,14 +77,22 @@ def _guarded(main: Callable[[], int]) -> int:
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (ImportError, SystemError) as error:  # the latter is the interpreter's, out of memory
-        _fail(str(error))
+        _end_without_memory(str(error))
     except MemoryError:
-        _fail("not enough memory")
+        _end_without_memory("not enough memory")
     except RuntimeError as error:
         if "can't start new thread" not in str(error):
             raise
         _fail(str(error))
     return FAILED
+
+
+def _end_without_memory(text: str) -> NoReturn:
+    """End at once: without memory the interpreter may fail at its next return from a function."""
+    try:
+        _fail(text)
+    finally:
+        os._exit(FAILED)
 
 
 def _fail(text: str) -> None:
