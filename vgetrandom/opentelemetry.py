@@ -12,11 +12,9 @@ from __future__ import annotations
 
 from opentelemetry.sdk.trace import id_generator
 
-from vgetrandom.random import SystemRandom
+from vgetrandom.secrets import randbits
 
 __all__ = ["IdGenerator"]
-
-_getrandbits = SystemRandom().getrandbits
 
 
 class IdGenerator(id_generator.IdGenerator):
@@ -28,17 +26,11 @@ class IdGenerator(id_generator.IdGenerator):
 
     def generate_span_id(self) -> int:
         """Return 64 random bits, not all zero."""
-        while True:
-            span_id = _getrandbits(64)
-            if span_id:
-                return span_id
+        return randbits(64) or self.generate_span_id()
 
     def generate_trace_id(self) -> int:
         """Return 128 random bits, not all zero."""
-        while True:
-            trace_id = _getrandbits(128)
-            if trace_id:
-                return trace_id
+        return randbits(128) or self.generate_trace_id()
 
     def is_trace_id_random(self) -> bool:
         """Tell that every bit of a trace id is random."""
