@@ -18,9 +18,8 @@ import timeit
 from collections.abc import Callable
 from pathlib import Path
 
-from building import ROOT, write
-
 import vgetrandom
+from building import ROOT, write
 
 SIZES = (1024, 2048, 4096, 8192, 16384, 32768, 65536)
 ROUNDS = 40

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from blocks import DisagreementError, updated
 from vgetrandom.bench import compare, control
 from vgetrandom.bench.groups import GROUPS, Group
 from vgetrandom.bench.measure import Key
@@ -32,15 +33,6 @@ FILES = f"https://github.com/{REPOSITORY}/blob/main/bench/results"
 IMAGES = f"https://raw.githubusercontent.com/{REPOSITORY}/main/bench/results"
 SIZES = (16, 32, 64, 256, 4096, 65536, 1 << 20, 16 << 20, 64 << 20)
 PEERS = (OURS, BASELINE, "kernel vDSO", "secrets.token_bytes", "ssl.RAND_bytes")
-
-
-class DisagreementError(Exception):
-    """README, run and figure do not belong together; the message says how."""
-
-
-def markers(name: str) -> tuple[str, str]:
-    """The lines of the README that a block stands between."""
-    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
 
 
 def newest(results: Path) -> list[Path]:
@@ -168,20 +160,6 @@ def _call_lines(group: Group, medians: dict[Key, float]) -> Iterator[str]:
 
 def _beside(name: str, ns: float | None, ours: float) -> tuple[str, str]:
     return (f"{name} {human_ns(ns)} ns", f"{ns / ours:.1f}") if ns else ("", "")
-
-
-def updated(readme: str, name: str, inner: str) -> str:
-    """Put a block between its markers of a README.
-
-    Raises:
-        DisagreementError: The markers are not there.
-    """
-    first, last = markers(name)
-    before, begin, rest = readme.partition(first)
-    _, end, after = rest.partition(last)
-    if not (begin and end):
-        raise DisagreementError(f"the README has no {first} and {last}")
-    return f"{before}{first}\n{inner}\n{last}{after}"
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:

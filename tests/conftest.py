@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -12,22 +13,26 @@ pytest.register_assert_rewrite(
 )
 
 from support.libraries import scripted  # noqa: E402
+from support.recording import Recorder  # noqa: E402
 from support.running import in_thread, isolated, threaded  # noqa: E402
 from support.script import Kernel  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --quick, for the suite's core part when it is run once per limit."""
+    """Add --quick, for the suite's core part when it is run once per limit, and --record."""
     parser.addoption("--quick", action="store_true", help="fewer rounds of everything")
+    parser.addoption("--record", type=Path, metavar="FILE", help="write down what came of it where")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers and what writes the record."""
     for marker in (
         "new_thread: run in a new thread, which has not drawn yet",
         "own_process: run in a forked child, which may load libraries and change its environment",
     ):
         config.addinivalue_line("markers", marker)
+    if path := config.getoption("--record"):
+        config.pluginmanager.register(Recorder(config, path))
     _let_children_be_signalled()
 
 

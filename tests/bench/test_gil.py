@@ -10,14 +10,11 @@ import pytest
 
 from support.tools import skip_without
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.mark.own_process
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="it is about the extension module")
 def test_the_extension_module_is_built_with_another_threshold(tmp_path: Path) -> None:
     skip_without("cc")
-    sys.path.insert(0, str(ROOT / "bench"))
     import gil
 
     released = gil.build(tmp_path, "released", 0)

@@ -3,30 +3,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+import blocks
+import readme_table
 from vgetrandom.bench import plot
 from vgetrandom.bench.groups import Group
 from vgetrandom.bench.peers import CONTROL, Call, Function, Peer
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "bench/readme_table.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-readme_table = load()
 
 
 CALLS = (("vgetrandom", 50.0), ("uuid.uuid4", 500.0), ("other", 75.0), ("slower", 100.0))
@@ -63,8 +51,8 @@ def checkout(tmp_path: Path) -> Path:
     results.mkdir(parents=True)
     record(results, "newer", "2026-02-01T00:00:00+00:00", 25.0)
     record(results, "older", "2026-01-01T00:00:00+00:00", 50.0)
-    blocks = ["\n".join(readme_table.markers(name)) for name in ("benchmark", "calls")]
-    (tmp_path / "README.md").write_text("\n\n".join(["before", *blocks, "after\n"]))
+    empty = ["\n".join(blocks.markers(name)) for name in ("benchmark", "calls")]
+    (tmp_path / "README.md").write_text("\n\n".join(["before", *empty, "after\n"]))
     return tmp_path
 
 

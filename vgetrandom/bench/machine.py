@@ -32,7 +32,8 @@ def _cpu() -> str:
     return platform.machine()
 
 
-def _libc() -> str:
+def libc() -> str:
+    """Name the C library and its version."""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
     except (OSError, ValueError):
@@ -73,7 +74,7 @@ def describe() -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": cores(),
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "libc": _libc(),
+        "libc": libc(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "getrandom": {
             f"os.{name}": reach.how(getattr(os, name))

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""Writes the support tables of the README and of docs/support.md from the recorded runs.
+
+usage: python bench/support_table.py [--check]
+
+Runs are recorded in docs/recorded/support/: the suite by `pytest --record FILE`, booted kernels by
+`make test-vm`, cross-compiled cores by `make test-cross`. The README has one row for what was
+found alike, docs/support.md all that was recorded. With --check nothing is written: status 1 says
+that a page and the records disagree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from blocks import DisagreementError, updated
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDS = Path("docs/recorded/support")
+BLOCK = "support"
+
+Row = dict[str, Any]
+
+# Of the README: title, and what of a row it shows.
+SHORT = ("kernel", "architecture", "libc", "interpreter", "memory", "entropy", "watch", "clones")
+# In which values of this order may stand in one cell, where rows have all else in common.
+MERGED = ("interpreter", "architecture", "kernel")
+LONG = {
+    "kernel": "kernel",
+    "architecture": "architecture",
+    "libc": "libc",
+    "compiler": "compiler",
+    "interpreter": "interpreter",
+    "setting": "setting",
+    "memory": "memory",
+    "entropy": "entropy",
+    "watch": "watch",
+    "clones": "clones",
+    "chacha20": "ChaCha20",
+    "passed": "passed",
+    "failed": "failed",
+    "skipped": "skipped",
+    "result": "result",
+    "date": "date",
+}
+FIRST_ARCHITECTURES = ("x86_64", "aarch64")
+
+
+def load(folder: Path) -> list[Row]:
+    """Read what was recorded, the newest kernel first.
+
+    Args:
+        folder: The folder of records.
+
+    Returns:
+        Their rows, each with its record's `how` and `date`. Of what was recorded twice
+        of one combination the newer.
+    """
+    rows: dict[tuple[str, ...], Row] = {}
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        run = {key: record[key] for key in ("how", "date")}
+        found += [row | run for row in record["rows"]]
+    same = ("kernel", "libc", "architecture", "page", "interpreter", "compiler", "setting", "how")
+    for row in sorted(found, key=lambda row: str(row["date"])):
+        rows[tuple(str(row[key]) for key in same)] = _presented(row)
+    return sorted(rows.values(), key=_place)
+
+
+def _presented(row: Row) -> Row:
+    """Return the row with cells as a reader wants them."""
+    architecture = row["architecture"]
+    if row["page"] != 4096:
+        architecture += f" ({row['page'] // 1024} KiB pages)"
+    return row | {
+        "architecture": architecture,
+        "interpreter": row["interpreter"] or "C alone",
+        "failed": row["failed"] + row["errors"],
+    }
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text)]
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    """Return what orders rows."""
+    architecture = row["architecture"]
+    known = [architecture.startswith(name) for name in FIRST_ARCHITECTURES]
+    return (
+        [-number for number in _numbers(row["kernel"])[:3]],
+        known.index(True) if any(known) else len(known),
+        architecture,
+        row["libc"].split()[0],
+        _numbers(row["libc"]),
+        row["interpreter"].split()[0],
+        _numbers(row["interpreter"]),
+        row["how"],
+        row["setting"],
+    )
+
+
+def short_table(rows: Iterable[Row]) -> str:
+    """Make the README's table: without unusual settings, what is alike in one row."""
+    cells = []
+    for row in rows:
+        if not row["setting"]:
+            found = re.match(r"\d+(?:\.\d+)*", row["kernel"])
+            kernel = found[0] if found else row["kernel"]
+            shown = {key: [row[key]] for key in SHORT} | {"kernel": [kernel]}
+            failed = f": **{row['failed']} failed**" if row["failed"] else ""
+            cells.append(shown | {"tested": [f"{row['how']}{failed}"], "when": [row["date"]]})
+    for key in MERGED:
+        cells = _merged(cells, key)
+    lines = [[*(_cell(key, row[key]) for key in SHORT), _tested(row)] for row in cells]
+    return _table([*SHORT, "tested"], lines)
+
+
+def _merged(rows: list[dict[str, list[str]]], key: str) -> list[dict[str, list[str]]]:
+    """Make one row of those that differ in one column, and in when they were tested."""
+    merged: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        alike = repr([value for name, value in row.items() if name not in (key, "when")])
+        if alike not in merged:
+            merged[alike] = {name: list(values) for name, values in row.items()}
+            continue
+        for name in (key, "when"):
+            known = merged[alike][name]
+            known += [value for value in row[name] if value not in known]
+    return list(merged.values())
+
+
+def _cell(key: str, values: list[str]) -> str:
+    """Join values; interpreters of one name say it once."""
+    if key != "interpreter":
+        return ", ".join(values)
+    names: dict[str, list[str]] = {}
+    for value in values:
+        name, _, version = value.partition(" ")
+        names.setdefault(name, []).append(version)
+    return "; ".join(f"{name} {', '.join(versions)}" for name, versions in names.items())
+
+
+def _tested(row: dict[str, list[str]]) -> str:
+    first, last = min(row["when"]), max(row["when"])
+    return f"{row['tested'][0]}, {first}" + (f" to {last}" if last != first else "")
+
+
+def long_tables(rows: Iterable[Row]) -> str:
+    """Make a table of each kind of run, without the columns that would be empty."""
+    runs: dict[str, list[Row]] = {}
+    for row in rows:
+        runs.setdefault(row["how"], []).append(row)
+    parts = []
+    for how in sorted(runs, key=lambda how: (how != "whole suite", how)):
+        shown = {
+            key: title
+            for key, title in LONG.items()
+            if key == "failed" or any(row[key] for row in runs[how])
+        }
+        lines = [[str(row[key]) for key in shown] for row in runs[how]]
+        parts.append(f"## {how[0].upper()}{how[1:]}\n\n{_table(list(shown.values()), lines)}")
+    return "\n\n".join(parts)
+
+
+def _table(titles: list[str], lines: list[list[str]]) -> str:
+    rows = [titles, ["---"] * len(titles), *lines]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def main(arguments: list[str], root: Path = ROOT) -> int:
+    """Write or check the pages of a checkout; the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, compare")
+    args = parser.parse_args(arguments)
+    rows = load(root / RECORDS)
+    pages = {"README.md": short_table(rows), "docs/support.md": long_tables(rows)}
+    status = 0
+    for name, block in pages.items():
+        page = root / name
+        old = page.read_text(encoding="utf-8")
+        try:
+            new = updated(old, BLOCK, block)
+        except DisagreementError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            return 1
+        if not args.check:
+            page.write_text(new, encoding="utf-8")
+        elif new != old:
+            print(f"{name} is not of {RECORDS}: run bench/support_table.py", file=sys.stderr)
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
