@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What processors may make of the order of reseed() and vgetrandom_reseed() (csrc/draw.c): a model
+/* What processors may make of the order of reseed() and vgetrandom_reseed() (csrc/reseed.c): a model
  * for a checker, as draw.pml is, but with loads and stores that are done in another order than the
  * program has them.
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The clock that every run of keystream takes its nonce from (draw.c): two clones of a machine have
- * the same keys, but not the same time. clock.c is replaced in the test build, as kernel.c is. */
+/* The clock that every run of keystream takes its nonce from (refill.c): two clones of a machine
+ * have the same keys, but not the same time. clock.c is replaced in the test build, as kernel.c is.
+ */
 #ifndef VGETRANDOM_CLOCK_H
 #define VGETRANDOM_CLOCK_H
 

@@ -19,14 +19,6 @@
  * fork is noticed soon. */
 #define BULK_BYTES (64 * 1024)
 
-/* After one refill with entropy from getrandom(2), this many may take it from the vDSO. The
- * vDSO's own key lies in the page too: an attacker who stole both keys could follow the generator
- * until the kernel reseeds. */
-#define VDSO_REFILLS 63
-
-/* Looks for the kernel's generation now, not at some refill. */
-void draw_look(void);
-
 /* Whether nothing has happened to the state since its key was fetched. Asked after its last use. */
 static inline bool is_current(const struct state *state)
 {

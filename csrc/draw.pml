@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The draw protocol as a state machine: csrc/draw.c and the check-out of csrc/states.h, with one
- * generator, a batch of BATCH outputs, and everything that can happen between any two steps.
+/* The draw protocol as a state machine: csrc/draw.c, reseed.c, refill.c and the check-out of
+ * csrc/states.h, with one generator, a batch of BATCH outputs, and everything that can happen
+ * between any two steps.
  *
  * There are two frames: the draw that a thread makes, and the one of a signal handler that
  * interrupts it. Key 0 is the zero key, others are numbered as the kernel gives them; an output is

@@ -9,10 +9,10 @@
 #include "additional.h"
 #include "chacha20/chacha20.h"
 #include "clones.h"
-#include "draw.h"
 #include "memory.h"
 #include "prepare.h"
 #include "process.h"
+#include "refill.h"
 #include "states.h"
 #include "watch.h"
 #include "wipe.h"
@@ -49,7 +49,7 @@ int prepare(void)
 	state_claim_now();
 	search_files();
 	clones_look();
-	draw_look();
+	look_for_generation();
 
 	ssize_t got = vgetrandom(drawn, sizeof(drawn), 0);
 

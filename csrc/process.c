@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
+#define VGETRANDOM_API __attribute__((visibility("default")))
+#include "include/vgetrandom.h"
+
 #include "process.h"
 
 #include "shortage.h"
@@ -182,4 +185,13 @@ static uint64_t kernel_number(void)
 uint64_t process_number(void)
 {
 	return process_has_page() ? process_epoch() : kernel_number();
+}
+
+uint64_t vgetrandom_process(void)
+{
+	int saved_errno = errno;
+	uint64_t number = process_number();
+
+	errno = saved_errno;
+	return number;
 }

@@ -7,6 +7,7 @@
 #include "../../csrc/clones.h"
 #include "../../csrc/draw.h"
 #include "../../csrc/hchacha20.h"
+#include "../../csrc/refill.h"
 #include "../../csrc/states.h"
 #include "../../csrc/watch.h"
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from .cores import Defect, Replacement
 
 DRAW, STATES = "csrc/draw.c", "csrc/states.h"
+REFILL, RESEED = "csrc/refill.c", "csrc/reseed.c"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ SEEDED = (
         "first use",
         "D",
         (
-            DRAW,
+            RESEED,
             (
                 "\tatomic_store_explicit(&state->generation, kernel_generation(),"
                 " memory_order_relaxed);\n"
@@ -79,7 +80,7 @@ SEEDED = (
             "",
         ),
         (
-            DRAW,
+            RESEED,
             "\tslot->keyed = true;",
             (
                 "\tatomic_store_explicit(&state->generation, kernel_generation(),"
@@ -113,7 +114,7 @@ SEEDED = (
         "batch kept over a reseed",
         "small, from the batch",
         "G R",
-        (DRAW, "\twipe(state->key, KEYSTREAM_BYTES);\n\tstate->available = 0;\n", ""),
+        (RESEED, "\twipe(state->key, KEYSTREAM_BYTES);\n\tstate->available = 0;\n", ""),
     ),
     _seeded(
         "reseed not noticed",
@@ -146,7 +147,7 @@ SEEDED = (
         "bulk, one chunk",
         "-",
         (
-            DRAW,
+            REFILL,
             "nonce);\n\twipe(state->working_key, sizeof(state->working_key));\n",
             "nonce);\n",
         ),
@@ -178,6 +179,7 @@ SEEDED = (
         "handler served from the interrupted draw's vDSO state",
         "small, from the batch",
         "S B",
+        (DRAW, '#include "from_kernel.h"\n', '#include "from_kernel.h"\n#include "kernel.h"\n'),
         (
             DRAW,
             "\tif (state)\n\t\tstate_check_in(state);\n\treturn or_from_kernel",
@@ -194,8 +196,9 @@ SEEDED = (
         "first key from the vDSO",
         "first use",
         "-",
+        (RESEED, '#include "from_kernel.h"\n', '#include "from_kernel.h"\n#include "kernel.h"\n'),
         (
-            DRAW,
+            RESEED,
             "\tssize_t got = getrandom_counted(state->key, CHACHA20_KEY_BYTES, flags);",
             (
                 "\t(void)flags;\n"
@@ -265,14 +268,14 @@ SHOWN_BY_OUTPUT = (
         "nonce not used",
         "",
         "",
-        (DRAW, "const uint64_t nonce = clock_read(", "const uint64_t nonce = 0 & clock_read("),
+        (REFILL, "const uint64_t nonce = clock_read(", "const uint64_t nonce = 0 & clock_read("),
     ),
     _seeded(
         "nonce read once per process",
         "",
         "",
         (
-            DRAW,
+            REFILL,
             "\tconst uint64_t nonce = clock_read(",
             ("\tstatic uint64_t nonce;\n\tif (nonce == 0)\n\t\tnonce = clock_read("),
         ),
@@ -282,17 +285,17 @@ SHOWN_BY_OUTPUT = (
         "",
         "",
         (
-            DRAW,
+            REFILL,
             "\tif (!fetch_entropy(state, flags))\n",
             "\tearly_nonce = clock_read(false);\n\tif (!fetch_entropy(state, flags))\n",
         ),
         (
-            DRAW,
+            REFILL,
             "const uint64_t nonce = clock_read(",
             "const uint64_t nonce = early_nonce + 0 * clock_read(",
         ),
         (
-            DRAW,
+            REFILL,
             "/* SECRET may be anywhere",
             "static uint64_t early_nonce;\n\n/* SECRET may be anywhere",
         ),
@@ -326,7 +329,7 @@ LEFT_BEHIND = (
         "refilling",
         "",
         (
-            DRAW,
+            REFILL,
             "\tchacha20_in_use()->keystream(out,",
             (
                 "\tstatic uint8_t copy[CHACHA20_KEY_BYTES];\n"

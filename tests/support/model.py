@@ -82,7 +82,7 @@ class Model:
     def _happens(self) -> None:
         self.events.pop(self.call - 1, lambda: None)()
 
-    # The protocol, in the order of csrc/draw.c.
+    # The protocol, in the order of csrc/draw.c, reseed.c and refill.c.
 
     def _from_kernel(self, length: int) -> bytes:
         answer = self._asked(GETRANDOM, length)
