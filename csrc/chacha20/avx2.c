@@ -4,8 +4,14 @@
 
 #include <immintrin.h>
 
+#define KEYSTREAM chacha20_avx2
 #define TARGET __attribute__((target("avx2")))
 #define LANES 8
+#define CLEAR_UPPER_HALVES                                                                         \
+	__asm__ __volatile__("vzeroall" ::                                                         \
+				     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",     \
+				       "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", \
+				       "xmm14", "xmm15")
 
 /* Rotations by whole bytes are one shuffle; the others are two shifts and an OR. */
 #define ROTL(x, n)                                                     \
@@ -20,19 +26,5 @@
 			  0x0605040702010003)
 
 #include "lanes.h"
-
-void chacha20_avx2(uint8_t *out, size_t groups, const uint8_t key[CHACHA20_KEY_BYTES],
-		   uint64_t counter, uint64_t nonce)
-{
-	uintptr_t frame_end = compute(out, groups, key, counter, nonce);
-
-	/* The upper halves as well. */
-	__asm__ __volatile__("vzeroall" ::
-				     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-				       "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
-				       "xmm14", "xmm15");
-	clear_registers();
-	burn_stack(frame_end);
-}
 
 #endif

@@ -2,9 +2,10 @@
 /* What the sets share that compute a part of a group at a time: word i of LANES blocks in one
  * register, and stored as it is, for that is the order of the keystream.
  *
- * The including file says what differs: LANES, ROTL(x, n) for a `lanes` x, and TARGET, the
- * attribute of functions that use the set. Sixteen words of state and what the rotations take are
- * more than sixteen registers, so compilers spill; hence burn.h.
+ * The including file defines what differs: KEYSTREAM, the function's name; LANES; ROTL(x, n) for a
+ * `lanes` x; TARGET, the attribute of functions that use the set; and CLEAR_UPPER_HALVES, for
+ * registers wider than those that clear_registers() clears. Sixteen words of state and the
+ * temporaries of the rotations do not fit into sixteen registers, so compilers spill; hence burn.h.
  */
 #include "chacha20.h"
 #include "burn.h"
@@ -64,4 +65,14 @@ ERASES_REGISTERS TARGET static uintptr_t compute(uint8_t *out, size_t groups,
 			STORE(15, ALL(nonce_high))
 		}
 	return FRAME_END;
+}
+
+void KEYSTREAM(uint8_t *out, size_t groups, const uint8_t key[CHACHA20_KEY_BYTES], uint64_t counter,
+	       uint64_t nonce)
+{
+	uintptr_t frame_end = compute(out, groups, key, counter, nonce);
+
+	CLEAR_UPPER_HALVES;
+	clear_registers();
+	burn_stack(frame_end);
 }

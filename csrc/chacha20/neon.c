@@ -5,8 +5,10 @@
 
 #include <arm_neon.h>
 
+#define KEYSTREAM chacha20_neon
 #define TARGET
 #define LANES 4
+#define CLEAR_UPPER_HALVES
 
 /* Rotation by 16 swaps halfwords; the others shift left and insert what falls out on the right. */
 #define ROTL(x, n)                                       \
@@ -14,14 +16,5 @@
 		   : (lanes)vsriq_n_u32((uint32x4_t)((x) << (n)), (uint32x4_t)(x), 32 - (n)))
 
 #include "lanes.h"
-
-void chacha20_neon(uint8_t *out, size_t groups, const uint8_t key[CHACHA20_KEY_BYTES],
-		   uint64_t counter, uint64_t nonce)
-{
-	uintptr_t frame_end = compute(out, groups, key, counter, nonce);
-
-	clear_registers();
-	burn_stack(frame_end);
-}
 
 #endif

@@ -4,8 +4,10 @@
 
 #include <emmintrin.h>
 
+#define KEYSTREAM chacha20_sse2
 #define TARGET
 #define LANES 4
+#define CLEAR_UPPER_HALVES
 
 /* Rotation by 16 is two shuffles; the others are two shifts and an OR. */
 #define ROTL(x, n)                                                                             \
@@ -13,14 +15,5 @@
 		   : (x) << (n) | (x) >> (32 - (n)))
 
 #include "lanes.h"
-
-void chacha20_sse2(uint8_t *out, size_t groups, const uint8_t key[CHACHA20_KEY_BYTES],
-		   uint64_t counter, uint64_t nonce)
-{
-	uintptr_t frame_end = compute(out, groups, key, counter, nonce);
-
-	clear_registers();
-	burn_stack(frame_end);
-}
 
 #endif
