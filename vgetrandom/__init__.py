@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-import vgetrandom  # annotations find what is loaded late through it
+import vgetrandom  # annotations refer to names that are loaded late
 
 if sys.implementation.name == "cpython":
     try:
@@ -23,7 +23,7 @@ if sys.implementation.name == "cpython":
         from vgetrandom._paths import not_built
 
         raise not_built() from None
-else:  # PyPy, where cffi is the fast way
+else:  # PyPy, where cffi is faster than an extension module
     from vgetrandom._core import __version__ as __version__
     from vgetrandom._core import random_bytes, random_bytes_into
 
@@ -62,8 +62,8 @@ __all__ = [
     "uuid7_str",
 ]
 
-# Loaded by the first look at it: name -> the module that has it. What they need (random,
-# uuid, secrets) costs more to import than the rest of this package.
+# Loaded when first used: name -> the module that defines it. What these modules import (random,
+# uuid, secrets) takes longer to load than the rest of this package.
 _ELSEWHERE = {
     "Buffer": "vgetrandom._typing",
     "Info": "vgetrandom._results",
@@ -95,17 +95,17 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-# What follows is not hot and goes through cffi, which is imported by the first call.
+# The functions below are not hot. They go through cffi, which the first call imports.
 
 
 def info() -> vgetrandom.Info:
-    """Tell what is in use on this machine, and why.
+    """Report what is in use on this machine, and why.
 
-    Draws one byte, so that it tells what is in use and not what might be.
+    Draws one byte first, so that it reports what is in use rather than what could be.
 
     Returns:
         Info: The ChaCha20 implementation, the memory, the source of entropy, and notes
-        about every guarantee that cannot be had here.
+        about every guarantee that does not hold here.
     """
     from vgetrandom import _core
 
@@ -116,13 +116,13 @@ def prepare() -> None:
     """Do now what this process's first draw would do, before a sandbox forbids it.
 
     Maps memory, opens files, claims the calling thread's state and draws. Afterwards the
-    thread's draws make getrandom(2) calls and no others; docs/sandboxes.md lists those of
-    other threads and of forked children. Call it again to have what a passing shortage
-    denied (memory, descriptors) tried again.
+    thread's draws make no system call but getrandom(2); docs/sandboxes.md lists the calls of
+    other threads and of forked children. Call it again to retry what failed for lack of
+    memory or descriptors.
 
     Raises:
-        OSError: The kernel's getrandom failed; errno says how. What this machine lacks
-            besides is no error: info() tells.
+        OSError: The kernel's getrandom failed; errno says how. Any other feature that this
+            machine lacks is not an error: info() reports it.
     """
     from vgetrandom import _core
 
@@ -130,11 +130,11 @@ def prepare() -> None:
 
 
 def stats() -> vgetrandom.Stats:
-    """Tell what this process has done so far.
+    """Report what this process has done so far.
 
     Returns:
         Stats: Counters, summed over all threads of this process, past and present. A forked
-        child starts from zero and counts from its first draw on.
+        child starts from zero.
     """
     from vgetrandom import _core
 
@@ -145,15 +145,15 @@ def reseed(additional: vgetrandom.Buffer = b"") -> None:
     """Make every thread's next draw start from a fresh key.
 
     For hooks that run after a machine was restored from a snapshot, such as AWS Lambda
-    SnapStart's after-restore. Where the kernel's generator was cloned with the machine, fresh keys
-    are the same in every clone, and only bytes that the clones do not share part them in secret.
-    Never needed after a fork.
+    SnapStart's after-restore hook. If the kernel's generator was cloned with the machine, fresh
+    keys are the same in every clone, and only bytes that the clones do not share separate them
+    secretly. Never needed after a fork.
 
     Args:
         additional (Buffer): Bytes that go into every key which this process and its children
-            fetch from now on, together with all that was given before: an instance's secret, or a
-            nonce from the host. Any C-contiguous buffer. They can only add: bytes that somebody
-            else knows or chose do no harm.
+            fetch from now on, together with everything given earlier: a secret of the instance, or
+            a nonce from the host. Any C-contiguous buffer. They can only add entropy: bytes that an
+            attacker knows or chose do no harm.
 
     Raises:
         TypeError: additional is a str, None, not C-contiguous, or not a buffer.
@@ -164,7 +164,7 @@ def reseed(additional: vgetrandom.Buffer = b"") -> None:
 
 
 def get_include() -> str:
-    """Tell where ``vgetrandom.h`` is, for C users.
+    """Return where ``vgetrandom.h`` is, for C users.
 
     Returns:
         str: A directory for the compiler's ``-I``.
@@ -175,10 +175,10 @@ def get_include() -> str:
 
 
 def get_library() -> str:
-    """Tell where ``libvgetrandom.so`` is, for C users and foreign function interfaces.
+    """Return where ``libvgetrandom.so`` is, for C users and foreign function interfaces.
 
-    It is the library that this package itself uses: one process has one set of states. Where
-    another copy of the same SONAME was loaded before, it is that one.
+    This is the library that the package itself uses, so that a process has one set of states. If
+    another copy with the same SONAME was loaded first, it is that copy.
 
     Returns:
         str: The path of the shared library.

@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         int: The exit status: 0 for success, 2 for bad arguments, others as docs/command-line.md
-        tells.
+        lists them.
 
     Raises:
         SystemExit: The arguments are bad, or only help was asked for.
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def console() -> None:
-    """Run one command as a program of its own: with its streams, its signals, its exit status."""
+    """Run one command as a program, which owns its streams, signals and exit status."""
     try:
         from vgetrandom.cli import _interrupts
 

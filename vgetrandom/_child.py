@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Processes that work for this one and answer through a pipe of their own.
+"""Child processes that run a function and answer through a pipe of their own.
 
-What site hooks, agents and interpreters print goes into a second pipe, of which only the end is
-kept: it explains a child that failed. Answers are JSON in ASCII, one a line, whatever the locale.
+Whatever site hooks, agents and the interpreter print goes to a second pipe, of which only the end
+is kept, to explain why a child failed. Answers are JSON in ASCII, one per line, in any locale.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import gc
 import importlib
@@ -21,25 +20,26 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from vgetrandom import _fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
-    from typing import NoReturn, Self
+    from typing import Self
 
 GRACE = 10.0
-"""Seconds that a child has to end by itself: longer than a probe may take to clean up."""
+"""Seconds in which a child must end by itself; longer than a probe needs to clean up."""
 
 _LAST_WORDS = 4096  # bytes
 
 # Names that only interpreters have, such as python3.13t, pypy3.11 and python3-dbg.
 _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*[a-z]{0,2}(-dbg|-debug|-intel64)?")
 
-# How deep children are nested; a worker of the benchmark has children of its own. Should a program
-# be taken for an interpreter by mistake, this keeps it from starting itself without end.
+# How deeply children are nested; a worker of the benchmark has children of its own. If a program
+# is mistaken for an interpreter, this keeps it from starting itself without end.
 _DEPTH = "VGETRANDOM_CHILD_DEPTH"
 _DEEPEST = 2
 
@@ -53,16 +53,16 @@ _child.work_in_interpreter(*job)
 
 
 class NoChildError(RuntimeError):
-    """No such process can be started here; the text says why."""
+    """No child can be started here; the text says why."""
 
 
 def start_interpreter(work: Callable[..., None], *arguments: object) -> Child:
     """Run a function in a fresh interpreter that finds the same modules.
 
     Args:
-        work (Callable): At the top of its module; called with a function that sends an answer (what
-            JSON can hold) and the arguments.
-        arguments (object): What JSON can hold.
+        work (Callable): A module-level function. It is called with a function that sends an answer
+            (any JSON value) and the arguments.
+        arguments (object): JSON values.
 
     Returns:
         Child: The running child.
@@ -94,7 +94,7 @@ def start_fork(work: Callable[..., None], *arguments: object) -> Child:
     """Run a function in a forked child.
 
     Args:
-        work (Callable): Called with a function that sends an answer (what JSON can hold) and the
+        work (Callable): Called with a function that sends an answer (any JSON value) and the
             arguments.
         arguments (object): Anything.
 
@@ -102,8 +102,8 @@ def start_fork(work: Callable[..., None], *arguments: object) -> Child:
         Child: The running child.
 
     Raises:
-        NoChildError: This process has threads, whose locks a child would find held for ever; or no
-            process can be started.
+        NoChildError: This process has other threads, whose locks would stay held in the child, or
+            no process can be started.
     """
     if _threads() > 1:
         raise NoChildError("a process with threads cannot be forked safely")
@@ -113,17 +113,17 @@ def start_fork(work: Callable[..., None], *arguments: object) -> Child:
         pipes.close_ours()
         for stream in (1, 2):
             os.dup2(pipes.speak, stream)
-        # Whatever these were before: text that waits in them is the parent's to write.
+        # New objects: the parent will write what is still buffered in the old ones.
         sys.stdout = sys.stderr = open(  # noqa: SIM115  # for as long as there is a child
             pipes.speak, "w", buffering=1, errors="backslashreplace", closefd=False
         )
-        # A collection would write to every object, and so have memory for each of them copied.
+        # A collection writes to every object, and so would copy every page.
         gc.disable()
         _serve(pipes.send, work, arguments)
 
-    with held_signals() as release:
+    with _fork.held_signals() as release:
         try:
-            pid = fork(run)
+            pid = _fork.fork(run)
         except (OSError, RuntimeError) as error:
             pipes.close()
             raise NoChildError(f"no process can be started: {_text(error)}") from None
@@ -136,66 +136,6 @@ def start_fork(work: Callable[..., None], *arguments: object) -> Child:
     return child
 
 
-@contextlib.contextmanager
-def held_signals() -> Iterator[Callable[[], object]]:
-    """Hold signals back until it is settled who ends a new child.
-
-    A handler that raises between the fork and the `try` would leave the child to itself.
-
-    Yields:
-        Callable[[], object]: Lets them come.
-    """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        yield lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def fork(run: Callable[[], None], how: Callable[[], int] = os.fork) -> int:
-    """Fork a child that runs a function and ends, whatever happens.
-
-    Nothing of the parent's runs in it: no signal handler, no exception handler, no exit hook.
-
-    Args:
-        run (Callable): What the child does; it ends with status 1 and a traceback if it raises.
-        how (Callable): What forks.
-
-    Returns:
-        int: The child's process id.
-
-    Raises:
-        OSError: No process can be started.
-        RuntimeError: This subinterpreter may not fork.
-    """
-    # Were a handler to raise in the child before the `try`, the child would go on as its parent.
-    with held_signals():
-        pid = how()
-        if pid == 0:
-            _be_forked(run)
-    if pid < 0:
-        # Never to be taken for a child: kill(-1) reaches every process there is.
-        raise OSError(errno.EAGAIN, "no process can be started")
-    return pid
-
-
-def _be_forked(run: Callable[[], None]) -> NoReturn:
-    status = 1
-    try:
-        for number in signal.valid_signals():
-            if callable(signal.getsignal(number)):
-                signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        run()
-        status = 0
-    except SystemExit:
-        pass
-    except BaseException:  # noqa: BLE001  # whatever it is, the parent is told
-        os.write(2, traceback.format_exc().encode(errors="backslashreplace"))
-    finally:
-        os._exit(status)
-
-
 def work_in_interpreter(send: int, module: str, function: str, arguments: list[Any]) -> None:
     """Do what `start_interpreter` asks for."""
     _serve(send, getattr(importlib.import_module(module), function), arguments)
@@ -204,9 +144,9 @@ def work_in_interpreter(send: int, module: str, function: str, arguments: list[A
 def _serve(
     descriptor: int, work: Callable[..., None], arguments: list[Any] | tuple[Any, ...]
 ) -> None:
-    # Ctrl-C reaches the parent too, which ends its children with SIGTERM: that unwinds, and what
-    # changed the machine for a moment is put right. A caller that ignores its children's ends must
-    # not make ours vanish.
+    # Ctrl-C reaches the parent too, which ends its children with SIGTERM. SIGTERM unwinds, so that
+    # temporary changes to the machine are undone. If the caller ignores SIGCHLD, our own children
+    # must not vanish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -295,7 +235,7 @@ class Child:
             self._pipes.close_ours()
 
     def results(self) -> Iterator[Any]:
-        """Wait for answers until the child has no more to say.
+        """Yield answers until the child sends no more.
 
         Yields:
             Any: The next answer.
@@ -309,10 +249,10 @@ class Child:
                 self._finished = not data
                 yield from map(json.loads, lines)
             elif answered is None and self._poll() is not None:
-                return  # gone, and a process that it left behind holds the pipe open
+                return  # it has ended, and a process that it left behind holds the pipe open
 
     def ending(self) -> str:
-        """Wait for the end.
+        """Wait until the child ends.
 
         Returns:
             str: The exit status or the signal, and the last line that the child printed.
@@ -323,7 +263,7 @@ class Child:
         return f"{how}, {words[-1]}" if words else how
 
     def _listen(self, seconds: float) -> bool | None:
-        """Wait for news: true for an answer, None for none at all."""
+        """Wait for output: True if there is an answer, None if there is nothing at all."""
         ready = {descriptor for descriptor, _ in self._news.poll(seconds * 1000)}
         if self._pipes.words in ready:
             words = os.read(self._pipes.words, 1 << 16)
@@ -342,7 +282,7 @@ class Child:
         while (status := self._poll()) is None:
             if time.monotonic() > deadline:
                 self._signal(signal.SIGKILL)
-            self._listen(pause)  # exit hooks may say more than a pipe holds
+            self._listen(pause)  # exit hooks may print more than a pipe holds
             pause = min(2 * pause, 0.05)
         self._listen(0)
         return status
@@ -353,7 +293,7 @@ class Child:
 
 
 class _Poll:
-    """Tells how a forked child ended, once it has."""
+    """Returns how a forked child ended, or None while it runs."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -364,14 +304,14 @@ class _Poll:
             try:
                 pid, status = os.waitpid(self._pid, os.WNOHANG)
             except ChildProcessError:
-                self._status = 0  # the program reaps all children, or ignores how they end
+                self._status = 0  # the program reaps all children, or ignores SIGCHLD
             else:
                 self._status = os.waitstatus_to_exitcode(status) if pid else None
         return self._status
 
 
 class _Pipes:
-    """The pipes between a child and its parent: answers, and words that nobody asked for.
+    """The pipes between a child and its parent: one for answers, one for everything printed.
 
     Attributes:
         answers (int): The parent reads here what the child sends.
@@ -393,8 +333,8 @@ class _Pipes:
     def _pipe(self) -> tuple[int, int]:
         low = os.pipe()
         try:
-            # Where a standard stream is closed, a pipe may have its number, and the child would
-            # lose it to a stream of its own.
+            # If a standard stream is closed, a pipe could get its number, and the child would
+            # replace it with its own stream.
             reader = fcntl.fcntl(low[0], fcntl.F_DUPFD_CLOEXEC, 3)
             self._ours.callback(os.close, reader)
             writer = fcntl.fcntl(low[1], fcntl.F_DUPFD_CLOEXEC, 3)
@@ -405,7 +345,7 @@ class _Pipes:
         return reader, writer
 
     def empty(self) -> int:
-        """What a child without input reads; /dev/null is missing in some sandboxes."""
+        """Return an empty input for the child; some sandboxes have no /dev/null."""
         reader, writer = os.pipe()
         os.close(writer)
         self._theirs.callback(os.close, reader)

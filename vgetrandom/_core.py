@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The C library through cffi: everything that is not hot, and all of it where there is no CPython.
+"""The C library through cffi: what is not hot, and on PyPy everything.
 
-The declarations repeat ``vgetrandom.h``; tests/python/test_core.py holds the two against
-each other.
+The declarations repeat ``vgetrandom.h``; tests/python/test_core.py compares the two.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ struct vgetrandom_stats {
 void vgetrandom_get_stats(struct vgetrandom_stats *stats);
 """
 
-# Between two of these Ctrl-C is answered.
+# Ctrl-C is handled between two chunks.
 _CHUNK_BYTES = 16 << 20
 
 _ffi = FFI()
@@ -81,7 +80,7 @@ if sys.implementation.name == "cpython":
     from vgetrandom import _native
 
     __version__ = _native.__version__
-    # Not dlopen(): where a process has two copies, it could find the one that the extension does
+    # Not dlopen(): in a process with two copies it could find the one that the extension does
     # not draw from.
     _lib = _functions(_native.linked()[1])
 else:
@@ -144,7 +143,7 @@ def reseed(additional: Buffer = b"") -> None:
     try:
         memory = _ffi.from_buffer("unsigned char[]", additional)  # type: ignore[arg-type]
     except (TypeError, BufferError, ValueError) as error:
-        # The object's own error: a closed mmap's, say.
+        # The object's own error, such as a closed mmap's.
         if isinstance(error, ValueError) and memoryview(additional).c_contiguous:  # type: ignore[arg-type]
             raise
         message = (
@@ -169,7 +168,7 @@ os.register_at_fork(after_in_child=_forked)
 
 
 def _process() -> object:
-    """What a forked child has another of; where the library cannot tell, as far as Python can."""
+    """A value that differs in a forked child; if the library has none, the best that Python has."""
     return _lib.vgetrandom_process() or (os.getpid(), _forks)
 
 
@@ -182,7 +181,7 @@ def _fill_chunks(memory: Any, size: int) -> None:
             done += chunk
         elif _ffi.errno != errno.EINTR:
             raise OSError(_ffi.errno, os.strerror(_ffi.errno))
-        # A signal handler forked and this is the child: the parent has the chunks too.
+        # A signal handler forked and this is the child: the parent has these chunks too.
         now = _process()
         if process != now:
             process = now
@@ -192,7 +191,7 @@ def _fill_chunks(memory: Any, size: int) -> None:
 def _fill(memory: Any, size: int) -> None:
     try:
         _fill_chunks(memory, size)
-    except BaseException:  # Ctrl-C too: no part of a result is left
+    except BaseException:  # Ctrl-C too: leave no part of a result
         for start in range(0, size, _CHUNK_BYTES):
             chunk = min(size - start, _CHUNK_BYTES)
             _ffi.memmove(memory + start, bytes(chunk), chunk)
@@ -206,11 +205,11 @@ def random_bytes(size: SupportsIndex, /) -> bytes:
         raise OverflowError("Python int too large to convert to C ssize_t")
     if size < 0:
         raise ValueError("negative argument not allowed")
-    # PyPy makes a bytearray of this size whose length overflowed; writing to it crashes.
+    # PyPy makes a bytearray of this size whose length overflows; writing to it crashes.
     if size == sys.maxsize:
         raise MemoryError
     process = None
-    # Again, if a signal handler forked while the result was copied and this is the child.
+    # Repeat if a signal handler forked while the result was copied, and this is the child.
     while process != (now := _process()):
         process = now
         data = bytearray(size)
@@ -232,14 +231,14 @@ def _holds_objects(buffer: Any) -> bool:
     """Whether it has pointers to Python objects, which random bytes must not replace."""
     try:
         with memoryview(buffer) as view:
-            # Names of fields stand between colons.
+            # The names of fields stand between colons.
             return "O" in re.sub(":[^:]*:", "", view.format)
     except ValueError:  # NumPy has no format for dates
         return bool(getattr(getattr(buffer, "dtype", None), "hasobject", False))
 
 
 def _cannot_be_filled(buffer: Any) -> bool:
-    """Whether it is for its kind that it was refused, not for a reason of its own (closed, say)."""
+    """Whether the kind of buffer is wrong, and not its present condition (closed, say)."""
     try:
         with memoryview(buffer) as view:
             return view.readonly or not view.c_contiguous

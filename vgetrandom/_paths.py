@@ -7,13 +7,13 @@ import re
 import sys
 from pathlib import Path
 
-# An editable install keeps the modules and the built files in different directories, both of
-# which the package's path knows.
+# An editable install keeps modules and built files in different directories; both are in the
+# package's __path__.
 import vgetrandom
 
 
 def not_built() -> ImportError:
-    """Return the error for a package that has no C parts, or those of another Python."""
+    """Return the error for a package without C parts, or with those of another Python."""
     here = Path(vgetrandom.__path__[0])
     if (here.parent / "pyproject.toml").exists():
         return ImportError(
@@ -40,7 +40,7 @@ def include() -> str:
 
 
 def version() -> str:
-    """Return the version that the installed header tells."""
+    """Return the version in the installed header."""
     header = _find("include/vgetrandom.h").read_text(encoding="ascii")
     found = re.search(r'^#define VGETRANDOM_VERSION "(.+)"$', header, re.MULTILINE)
     assert found
@@ -48,7 +48,7 @@ def version() -> str:
 
 
 def library() -> str:
-    """Return the path of libvgetrandom.so.MAJOR: the one that is in use."""
+    """Return the path of the libvgetrandom.so.MAJOR that is in use."""
     if sys.implementation.name == "cpython":
         from vgetrandom._native import linked
 

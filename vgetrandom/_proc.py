@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What /proc and /sys say. Names of files stand among it, and those are bytes, not text.
+"""Reads /proc and /sys, which contain file names, and those are bytes rather than text.
 
-A process that has mapped a file with a name in an old encoding has that name in /proc/self/maps.
-Names may have every byte but the slash and zero, so lines end at a newline only (a newline in a
-name is written as an escape), not wherever `str.splitlines` sees an end.
+If a process has mapped a file whose name is in an old encoding, that name is in /proc/self/maps.
+Names may contain every byte but slash and zero, so a line ends only at a newline (the kernel
+escapes a newline in a name), not at everything that `str.splitlines` takes for an end.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def text(path: str | Path) -> str:
         path (str | Path): its name.
 
     Returns:
-        str: what it says; bytes that are no text as `os.fsdecode` has them, so that a name in it
-        can be given back to the kernel.
+        str: its contents, decoded by `os.fsdecode`, so that a name in it can be passed back to the
+        kernel.
 
     Raises:
         OSError: it cannot be read.
@@ -47,7 +47,7 @@ def lines(path: str | Path) -> list[str]:
 
 
 def unescape(field: str) -> str:
-    r"""Undo what /proc/self/mounts does to blanks in a name: ``\040`` and its like.
+    r"""Undo the escapes that /proc/self/mounts uses for blanks in a name, such as ``\040``.
 
     Args:
         field (str): a field of a line.
@@ -59,12 +59,12 @@ def unescape(field: str) -> str:
 
 
 def printable(name: str | Path) -> str:
-    r"""Spell a name so that it can be written anywhere.
+    r"""Spell a name so that it can be printed in any encoding.
 
     Args:
-        name (str | Path): a name, as Python has it.
+        name (str | Path): a name, as Python represents it.
 
     Returns:
-        str: the same with ``\xff`` and its like for bytes that are no text.
+        str: the name, with escapes such as ``\xff`` for bytes that are not UTF-8.
     """
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 class Reader(io.RawIOBase):
     """An endless binary file of random bytes, like ``/dev/urandom`` opened without a buffer.
 
-    Reading never returns less than was asked for. A read without an end (``read()``,
-    ``read(-1)``, ``readall()``) is a `ValueError`.
+    Reading never returns less than was asked for. A read without a size (``read()``,
+    ``read(-1)``, ``readall()``) raises `ValueError`.
     """
 
     def readable(self) -> bool:
-        """Tell that it can be read from, unless it is closed."""
+        """Return True, unless the file is closed."""
         self._refuse_if_closed()
         return True
 
     def readinto(self, buffer: Buffer, /) -> int:
-        """Fill a writable contiguous buffer; return how many bytes that were."""
+        """Fill a writable contiguous buffer and return its size in bytes."""
         self._refuse_if_closed()
         with memoryview(buffer) as view:
             random_bytes_into(view)
@@ -38,7 +38,7 @@ class Reader(io.RawIOBase):
             size (int | None): How many.
 
         Returns:
-            bytes: Exactly so many.
+            bytes: Exactly that many.
 
         Raises:
             ValueError: size is negative or None, or the file is closed.
@@ -49,16 +49,16 @@ class Reader(io.RawIOBase):
         return random_bytes(size)
 
     def readall(self) -> bytes:
-        """Refuse: it would not end."""
+        """Refuse: the file has no end."""
         return self.read(-1)
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """Refuse: random bytes are no lines."""
+        """Refuse: random bytes have no lines."""
         self._refuse_if_closed()
         raise io.UnsupportedOperation(f"readline({size}) of random bytes")
 
     def write(self, data: Buffer, /) -> int:  # noqa: ARG002
-        """Refuse: it is for reading only."""
+        """Refuse: the file is read-only."""
         raise io.UnsupportedOperation("not writable")
 
     def _refuse_if_closed(self) -> None:
@@ -69,8 +69,8 @@ class Reader(io.RawIOBase):
 def reader() -> Reader:
     """Open an endless file of random bytes.
 
-    For code that wants a file to read from: ``read(n)`` and ``readinto(buffer)`` return what was
-    asked for, from the calling thread's generator. It holds no descriptor and no state, so that
+    For code that reads from a file: ``read(n)`` and ``readinto(buffer)`` return as much as was
+    asked for, from the calling thread's generator. The object holds no descriptor and no state, so
     threads and forked children can share it.
 
     Returns:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What info() and stats() return: plain values that may be pickled, copied, compared, sent on.
+"""What info() and stats() return: plain values that can be pickled, copied and compared.
 
-They outlive the process that they tell of, so nothing in them refers to it.
+They may outlive the process that they describe, so nothing in them refers to it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ class Info:
         chacha20 (str): The instruction set: "avx512", "avx2", "sse2", "neon" or "portable".
         memory (str): Where the calling thread's state lives: "droppable" (MAP_DROPPABLE: all
             guarantees hold), "wipe-on-fork" (MADV_WIPEONFORK: notes say whether it can be
-            swapped), or "none" (nothing is kept, each of its requests is a system call).
+            swapped), or "none" (there is no state, and every request is a system call).
         kernel_entropy (str): What every refill mixes in: "vdso" or "syscall".
-        watch (str): What tells that the kernel reseeded or the virtual machine was cloned:
+        watch (str): What reveals that the kernel reseeded or the virtual machine was cloned:
             "vdso-generation", "vmclock" or "none".
-        clones (str): What would tell of a clone of this virtual machine: "vmgenid" (the kernel's
-            driver has a device; whether the hypervisor changes the ID, nobody can see), "vmclock",
-            "none", or "unknown" where /sys does not show it.
+        clones (str): What can report a clone of this virtual machine: "vmgenid" (the kernel's
+            driver has a device, but nothing shows whether the hypervisor changes the ID),
+            "vmclock", "none", or "unknown" where /sys does not show it.
         state_bytes (int): The size of a thread's state, in bytes.
-        batch_bytes (int): How many bytes at most exist per thread before they are served.
+        batch_bytes (int): The most bytes that exist per thread before they are served.
         notes (tuple[str, ...]): Each guarantee that does not hold here, and why.
     """
 
@@ -42,15 +42,15 @@ class Info:
     notes: tuple[str, ...]
 
 
-# Not a dict, which could be written to, nor a view of one, which can be neither pickled nor hashed.
-# Equality is Mapping's, so that it compares with dicts.
+# Neither a dict, which could be modified, nor a view of one, which cannot be pickled or hashed.
+# Equality is Mapping's, so that it can be compared with dicts.
 @dataclass(frozen=True, slots=True, eq=False)
 class Reseeds(Mapping[str, int]):
     """Keys fetched from the kernel, by reason; a mapping.
 
     Attributes:
         first (int): A thread's first key.
-        wiped (int): The page was zero: dropped, or this is a forked child.
+        wiped (int): The page was zero: it was dropped, or this is a forked child.
         generation (int): The kernel reseeded, or the machine was cloned.
         requested (int): By reseed().
     """
@@ -68,7 +68,7 @@ class Reseeds(Mapping[str, int]):
         raise KeyError(reason)
 
     def __contains__(self, reason: object) -> bool:
-        """Say whether there is such a reason."""
+        """Return whether there is such a reason."""
         return any(reason == each for each in self)
 
     def __iter__(self) -> Iterator[str]:
@@ -93,7 +93,7 @@ class Stats:
         reseeds (Reseeds): Keys fetched from the kernel: a mapping from the reason ("first",
             "wiped", "generation", "requested") to how many.
         syscalls (int): Calls of getrandom(2).
-        fallbacks (int): Requests that the kernel served whole, no state being usable.
+        fallbacks (int): Requests that the kernel served, because no state was usable.
     """
 
     refills: int

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Places in a ring of memory, which are taken in turn and kept apart without a lock.
+"""A ring of memory whose places are claimed one after another, without a lock.
 
-A lock would be held when Ctrl-C raises between two bytecodes, and left behind by the thread that
-fork() did not copy. Here every step that others see is one operation of the interpreter's own (an
-append, a store, a release), and whoever stops between two of them leaves nothing that others wait
-for.
+A lock would stay held when Ctrl-C raises between two bytecodes, or when fork() does not copy the
+thread that holds it. Here every step that others can see is a single operation of the interpreter
+(an append, a store, a release), and nobody waits for a thread that stops between two of them.
 
-Positions only ever grow; a position's remainder by the size is its offset in memory. So what a
-new place is written over is plain: everything that begins more than one size before its end.
+Positions only ever grow; a position modulo the size is its offset in memory. A new place therefore
+overwrites exactly the places that begin more than one size before its end.
 """
 
 from __future__ import annotations
@@ -18,29 +17,30 @@ from typing import Any
 __all__ = ["Place", "Ring"]
 
 
-# What a permit is replaced by when there is nothing left to write; may be released ever again.
+# Replaces a permit when there is nothing left to write; releasing it again is harmless.
 _NOTHING = memoryview(b"")
 
 
 class Place:
-    """Where one value lies, and what its writer may write through.
+    """Where one value lies, and the memoryview through which its writer writes.
 
     Attributes:
         start (int): The position of its first byte.
         stop (int): The position after its last byte.
         key (Hashable): What its value is stored under.
-        permit (memoryview): The memory, for this place's writer. To release it is to end all
-            writing: a write is one operation, and either finds it as it was or raises ValueError.
+        permit (memoryview): The memory, for this place's writer. Releasing it ends all writing: a
+            write is one operation, which finds it either intact or released and then raises
+            ValueError.
         entry (Any): What the value is read through, once it is written.
-        revoked (bool): Others write here, or are about to.
-        after (list[Place]): The place that was taken next, if any. Of several that come at the
-            same time the first in the list is next; the others try behind that.
+        revoked (bool): Others overwrite this place, or are about to.
+        after (list[Place]): The place that was claimed next, if any. If several are added at the
+            same time, the first in the list is next and the others try again behind it.
     """
 
     __slots__ = ("after", "entry", "key", "permit", "revoked", "start", "stop")
 
     def __init__(self, key: Hashable, permit: memoryview) -> None:
-        """A place that is not taken yet."""
+        """Make a place that has no position yet."""
         self.start = self.stop = 0
         self.key = key
         self.permit = permit
@@ -55,7 +55,7 @@ class Place:
         self.entry = entry
 
     def revoke(self) -> None:
-        """Keep readers from believing what they read here, and the writer from writing."""
+        """Make readers reject what they read here, and stop the writer."""
         self.revoked = True
         self.permit.release()
 
@@ -68,21 +68,21 @@ class Ring:
     """
 
     def __init__(self, size: int) -> None:
-        """Begin with an empty place that stands for those before the first."""
+        """Begin with an empty place, before the first real one."""
         self.size = size
-        # Hints: whoever stores an older one after a newer has others walk further.
+        # Hints only: if an older place is stored here after a newer one, others walk further.
         self._oldest = self._newest = Place(None, _NOTHING)
 
     def take(self, place: Place, room: int) -> int:
-        """Give a place its positions, after all that are taken.
+        """Give a place its positions, after all that are claimed.
 
         Args:
             place (Place): A new one.
             room (int): How many bytes it needs, at least one and at most the size.
 
         Returns:
-            int: Where it lies in memory. Nothing may be written there before `overwritten` has
-            been gone through.
+            int: Its offset in memory. Nothing may be written there before everything that
+            `overwritten` yields has been revoked.
         """
         last = self._newest
         while not last.after or last.after[0] is not place:
@@ -90,23 +90,23 @@ class Ring:
                 last = last.after[0]
             start, offset = last.stop, last.stop % self.size
             if offset + room > self.size:
-                start += self.size - offset  # what is left at the end of the memory is wasted
+                start += self.size - offset  # the rest at the end of the memory is wasted
             place.start, place.stop = start, start + room
             last.after.append(place)
         self._newest = place
         return place.start % self.size
 
     def overwritten(self, before: int) -> Iterator[Place]:
-        """Go through the places that begin before a position, the oldest first.
+        """Yield the places that begin before a position, the oldest first.
 
-        Each is left out of later calls when this one is over: one that stops in the middle has the
-        next begin with the same places again.
+        They are forgotten only when the iteration ends: if it is interrupted, the next call yields
+        the same places again.
 
         Args:
-            before (int): At most the beginning of a place that is taken.
+            before (int): At most the beginning of a claimed place.
 
         Yields:
-            Place: One that is to be revoked.
+            Place: One to be revoked.
         """
         place = self._oldest
         while place.start < before:
@@ -115,7 +115,7 @@ class Ring:
         self._oldest = place
 
     def places(self) -> Iterator[Place]:
-        """Go through all places that are left.
+        """Yield all remaining places.
 
         Yields:
             Place: One of them.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Functions of the standard library, with something else in place of what they look up."""
+"""Copies of the standard library's functions that look up their global names elsewhere."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def over(function: Callable[..., Any], names: dict[str, Any]) -> Callable[..., Any]:
-    """Copy a function of Python's.
+    """Copy a function that is written in Python.
 
-    What is unusual goes to the standard library's code, so that its errors are those of the
-    interpreter at hand; were it called as it is, it would draw from the kernel.
+    Unusual arguments are left to the standard library's own code, so that errors are those of the
+    running interpreter. Called unchanged, that code would draw from the kernel.
 
     Args:
-        function (Callable): Written in Python.
-        names (dict[str, Any]): The copy's globals: what its names stand for.
+        function (Callable): A function written in Python.
+        names (dict[str, Any]): The globals of the copy.
 
     Returns:
         Callable: The copy.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `random` and `secrets` are made of where there is no extension module (PyPy)."""
+"""What `random` and `secrets` are built from without the extension module (on PyPy)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def token_string(alphabet: str, length: int) -> str:
 
     Raises:
         ValueError: The alphabet is empty, or length is negative.
-        TypeError: The alphabet is no str, or length is no integer.
+        TypeError: The alphabet is not a str, or length is not an integer.
     """
     if not isinstance(alphabet, str):
         raise TypeError(f"alphabet must be a str, not {type(alphabet).__name__}")
@@ -81,6 +81,6 @@ def token_string(alphabet: str, length: int) -> str:
         raise ValueError("the alphabet is empty")
     if count < 0:
         raise ValueError("length must be non-negative")
-    if count > sys.maxsize // 8:  # else it would collect characters until the memory is full
+    if count > sys.maxsize // 8:  # otherwise it would collect characters until memory runs out
         raise MemoryError
     return "".join(alphabet[randbelow(len(alphabet))] for _ in range(count))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Types for annotations that this package's Pythons and type checkers spell differently.
+"""Types for annotations that Python versions and type checkers spell differently.
 
-At run time they need nothing but the standard library, so that annotations can be resolved there.
+At run time they need only the standard library, so that annotations can be resolved.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["Buffer"]
 
 
 class _Array(Protocol):
-    """NumPy's arrays, whose stubs call them buffers from Python 3.12 on only."""
+    """NumPy's arrays: their stubs declare them as buffers only from Python 3.12 on."""
 
     @property
     def __array_interface__(self) -> dict[str, Any]: ...

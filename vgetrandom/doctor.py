@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What this kernel does with droppable memory, and gives vgetrandom.
+"""Tests what the running kernel does with droppable memory and what it offers vgetrandom.
 
-Every property is tried, not looked up. The probes run in child processes; none can hurt the
-caller, and none changes anything outside itself: the one that would (a swap file) has to be asked
-for. ``vgetrandom doctor`` prints the rows.
+Every property is tested, not looked up. The probes run in child processes, so none can harm the
+caller, and none affects the rest of the machine, except one that makes a swap file and has to be
+asked for. ``vgetrandom doctor`` prints the rows.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from vgetrandom._probes import PROBES, Row, everything
 
 __all__ = ["Row", "diagnose", "summary", "untried"]
 
-_NOT_TRIED = "not tried: "  # how a row begins whose property nobody looked at
+_NOT_TRIED = "not tried: "  # begins the row of a property that was not tested
 
 
 def diagnose(*, thorough: bool = False) -> list[Row]:
     """Probe the running kernel.
 
-    Takes about a second. The probes run in a fresh interpreter; where there is none, as in a
-    frozen program or under an embedding server, in a fork of this process, unless it has threads.
+    Takes about a second. The probes run in a fresh interpreter. If there is none, as in a frozen
+    program or an embedding server, they run in a fork of this process, unless it has threads.
 
     Args:
         thorough (bool): also make, as root and for a moment, a swap file of 32 MiB where the
             machine has no swap.
 
     Returns:
-        list[Row]: a row for each property. One whose probe crashed or hung is not ok and says so.
-        Where no process can be started, every row says that it was not tried, and why.
+        list[Row]: a row for each property. If a probe crashed or hung, its row is not ok and says
+        so. If no process can be started, every row says that it was not tried, and why.
     """
     reasons = []
     rows: dict[str, Row] = {}
@@ -51,13 +51,13 @@ def diagnose(*, thorough: bool = False) -> list[Row]:
 
 
 def untried(rows: Sequence[Row]) -> str:
-    """Tell why nothing was tried.
+    """Return why nothing was tested.
 
     Args:
         rows (Sequence[Row]): from `diagnose`.
 
     Returns:
-        str: the reason; empty where something was tried.
+        str: the reason; empty if something was tested.
     """
     reasons = {row.observed for row in rows}
     reason = reasons.pop() if len(reasons) == 1 else ""
@@ -65,7 +65,7 @@ def untried(rows: Sequence[Row]) -> str:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """Say in one sentence what this machine gives vgetrandom.
+    """Describe in one sentence what this machine offers vgetrandom.
 
     Args:
         rows (Sequence[Row]): from `diagnose`.

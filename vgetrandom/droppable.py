@@ -2,12 +2,12 @@
 """Droppable memory (``MAP_DROPPABLE``, Linux 6.11): the kernel may zero any page of it at any time.
 
 It is for caches that can be rebuilt. The kernel takes the pages back instead of swapping, or
-instead of killing a process; it never writes them to swap or to a core dump, and a forked child
+instead of killing a process. It never writes them to swap or to a core dump, and a forked child
 reads zeros.
 
-A page that reads as data now may read as zeros at the next instruction, so only a check *after* use
-says anything. `DroppableMemory.store` returns an `Entry` that can make this check; `DroppableCache`
-is the usual pattern on top of it.
+A page that holds data now may hold zeros at the next instruction, so only a check *after* the use
+proves anything. `DroppableMemory.store` returns an `Entry` that can make this check;
+`DroppableCache` is the usual pattern on top of it.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ MAP_DROPPABLE = 0x08
 MADV_PAGEOUT = 21
 ENOTSUPP = 524
 
-# A kernel without the mapping type, or a sandbox in front of it, answers with one of these.
+# How a kernel without the mapping type, or a sandbox, refuses it.
 _NOT_HERE = frozenset({errno.EINVAL, errno.EOPNOTSUPP, ENOTSUPP, errno.EPERM, errno.ENOSYS})
 
 
 class _Unique:
-    """What exists once: its memory cannot be shared by two objects, nor its contents travel."""
+    """Cannot be copied or pickled: two objects cannot share the memory, nor can it be sent."""
 
     __slots__ = ()
 
-    # copy.copy(), copy.deepcopy() and every pickler ask this method.
+    # copy.copy(), copy.deepcopy() and every pickler call this method.
     def __reduce_ex__(self, _protocol: SupportsIndex, /) -> NoReturn:
         """Refuse.
 
@@ -58,7 +58,7 @@ class DroppableMemory(_Unique, mmap.mmap):
 
     An `mmap.mmap` without a file: it has the buffer protocol, ``len``, indexing, ``madvise`` and
     works as a context manager. ``close()`` raises BufferError while a buffer is exported, so memory
-    is never unmapped under a live view; after it every use raises ValueError.
+    is never unmapped under a live view. After ``close()`` every use raises ValueError.
 
     ``len`` is the size that was asked for. The kernel maps and drops whole pages of `mmap.PAGESIZE`
     bytes.
@@ -80,7 +80,7 @@ class DroppableMemory(_Unique, mmap.mmap):
         if size <= 0:
             raise ValueError(f"size must be at least 1 byte, not {size}")
         try:
-            # A mapping type of its own: with MAP_PRIVATE or MAP_SHARED the kernel refuses it.
+            # It is a mapping type itself: the kernel refuses it with MAP_PRIVATE or MAP_SHARED.
             return super().__new__(
                 cls,
                 -1,
@@ -101,15 +101,15 @@ class DroppableMemory(_Unique, mmap.mmap):
     def store(self, data: Buffer, /, offset: int = 0) -> Entry:
         """Copy `data` into the memory so that its loss can be noticed.
 
-        Writing through the buffer or storing over an entry makes the older entry meaningless: it
-        tells a dropped page from a kept one, not its own bytes from others.
+        Writing through the buffer or storing over an entry invalidates the older entry, which can
+        tell a dropped page from a kept one, but not its own bytes from others.
 
         Args:
             data (Buffer): any C-contiguous buffer.
             offset (int): where its first byte goes, in bytes from the start of the memory.
 
         Returns:
-            Entry: what reads the bytes back.
+            Entry: an object that reads the bytes back.
 
         Raises:
             TypeError: `data` is not a C-contiguous buffer.
@@ -124,10 +124,10 @@ class DroppableMemory(_Unique, mmap.mmap):
         return Entry(self, offset, stop, _write(self, view, offset))
 
     def drop(self) -> None:
-        """Ask the kernel to drop every page now: for testing what happens when it does.
+        """Ask the kernel to drop every page now, to test what happens when it does.
 
-        Works without privileges and without swap. A page that the kernel is using stays, so a test
-        asks again until it sees the loss.
+        Works without privileges and without swap. Pages that the kernel is using stay, so a test
+        repeats the call until it sees the loss.
 
         Raises:
             ValueError: the memory is closed.
@@ -176,10 +176,10 @@ class Entry(_Unique):
         return copy if self.intact() else None
 
     def intact(self) -> bool:
-        """Ask whether no page has been dropped since the bytes were stored.
+        """Return whether no page has been dropped since the bytes were stored.
 
-        The answer is about the past. When the bytes are used in place, use them first, ask then,
-        and throw the result away on False.
+        The answer is about the past. To use the bytes in place, use them first, then call this,
+        and discard the result on False.
 
         Returns:
             bool: True if everything read from this entry before the call was what had been stored.
@@ -191,12 +191,12 @@ class Entry(_Unique):
 
 
 class DroppableCache(_Unique):
-    """A bounded cache of bytes that can be computed again; new entries push out the oldest.
+    """A bounded cache of bytes that can be computed again; new entries evict the oldest.
 
     The kernel may empty it at any time, and a forked child starts with an empty one. Only the
-    values are droppable: the index of keys lies in ordinary memory. May be used from several
-    threads and from signal handlers, and goes on working, with no value under a wrong key, wherever
-    an exception (Ctrl-C, a timeout) or a fork comes.
+    values are droppable: the index of keys lies in ordinary memory. It may be used from several
+    threads and from signal handlers. Wherever an exception (Ctrl-C, a timeout) or a fork comes, it
+    goes on working, and no value appears under a wrong key.
 
         value = cache.get(key)
         if value is None:
@@ -225,8 +225,8 @@ class DroppableCache(_Unique):
             key (Hashable): what it was stored under.
 
         Returns:
-            bytes | None: the value; None if it was never stored, made room for others or was
-            dropped by the kernel.
+            bytes | None: the value; None if it was never stored, was evicted, or was dropped by the
+            kernel.
 
         Raises:
             TypeError: `key` cannot be hashed.
@@ -237,13 +237,13 @@ class DroppableCache(_Unique):
         if place is None or place.entry is None:
             return None
         value: bytes | None = place.entry.load()
-        # Asked after the copy: a place is revoked before others write there.
+        # Read after the copy: a place is revoked before others overwrite it.
         return None if place.revoked else value
 
     def put(self, key: Hashable, value: Buffer, /) -> None:
-        """Store a value, in place of the one under the same key.
+        """Store a value, replacing the one under the same key.
 
-        If it raises, be it KeyboardInterrupt, the key has its old value, the new one or none.
+        If this raises, even KeyboardInterrupt, the key has its old value, the new one or none.
 
         Args:
             key (Hashable): what to store it under.
@@ -254,7 +254,7 @@ class DroppableCache(_Unique):
             ValueError: `value` is larger than the whole cache, or the cache is closed.
         """
         self._check_open()
-        hash(key)  # before anything makes room for it
+        hash(key)  # raises before anything is evicted
         view = _bytes_of(value)
         # An empty value takes a byte too, or the index would grow without bound.
         room = max(1, len(view))
@@ -269,7 +269,7 @@ class DroppableCache(_Unique):
             markers = _write(place.permit, view, start)
         except ValueError:
             if place.revoked:
-                return  # while this was interrupted, others stored as much as the cache holds
+                return  # others stored as much as the cache holds meanwhile
             raise
         place.written(Entry(self._memory, start, start + len(view), markers))
         self._index[key] = place
@@ -288,8 +288,8 @@ class DroppableCache(_Unique):
     def close(self) -> None:
         """Unmap the memory. Every later use raises ValueError.
 
-        Where another thread is storing just now, it is unmapped when that thread is done and the
-        cache is gone.
+        If another thread is storing at this moment, the memory is unmapped when that thread is done
+        and the cache is gone.
         """
         self._closed = True
         for place in self._ring.places():
@@ -299,7 +299,7 @@ class DroppableCache(_Unique):
             self._memory.close()
 
     def __enter__(self) -> Self:
-        """Nothing to do: the memory is mapped already."""
+        """Return the cache itself."""
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -311,9 +311,9 @@ class DroppableCache(_Unique):
             raise ValueError("the cache is closed")
 
     def _evict(self, start: int, stop: int) -> None:
-        """Revoke what a place that ends at `stop` is written over: all that begin before `start`.
+        """Revoke the places that begin before `start`: a place that ends at `stop` overwrites them.
 
-        Comes before the first byte is written. Done again from the beginning if it is interrupted.
+        Must end before the first byte is written. If interrupted, the next call starts over.
         """
         assert start < stop
         for place in self._ring.overwritten(start):
@@ -321,9 +321,9 @@ class DroppableCache(_Unique):
             self._forget(place)
 
     def _forget(self, place: Place) -> None:
-        """Take a revoked place out of the index.
+        """Remove a revoked place from the index.
 
-        A value that another thread stores under the same key at this very moment is forgotten too.
+        A value that another thread stores under the same key at this very moment is lost too.
         """
         if self._index.get(place.key) is place:
             self._index.pop(place.key, None)
@@ -350,8 +350,8 @@ def _write(memory: mmap.mmap | memoryview, data: memoryview, offset: int) -> tup
         # Zeros need no marker: dropping the page does not change them.
         memory[at : at + zeros] = bytes(zeros)
         if zeros < len(chunk):
-            # The marker goes in before the bytes that it vouches for, and is not written again:
-            # a drop between the two writes leaves it zero.
+            # The marker is written before the bytes that it vouches for, and never again: a drop
+            # between the two writes leaves it zero.
             marker = at + zeros
             memory[marker] = chunk[zeros]
             memory[marker + 1 : end] = chunk[zeros + 1 :]

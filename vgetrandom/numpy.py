@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""NumPy's random numbers from a ChaCha20 generator: as fast as insecure ones, and without a seed.
+"""NumPy's random numbers from a ChaCha20 generator: as fast as insecure ones, without a seed.
 
     rng = vgetrandom.numpy.default_rng()
     noise = rng.normal(0, sigma, size=1000)
 
-`default_rng` returns a `numpy.random.Generator` that fills whole arrays at once where it can;
-`SystemBitGenerator` goes wherever NumPy, SciPy, Numba or Dask take a bit generator. Neither can be
-seeded or set back: nothing makes their numbers come again. Copies and pickles are fresh generators,
-independent of the original, so both may be sent to worker processes.
+`default_rng` returns a `numpy.random.Generator` that fills whole arrays at once where it can.
+`SystemBitGenerator` works wherever NumPy, SciPy, Numba or Dask take a bit generator. Neither can be
+seeded or rewound, so their numbers cannot be repeated. Copies and pickles are fresh generators,
+independent of the original, so both can be sent to worker processes.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["Generator", "SeedSequence", "SystemBitGenerator", "default_rng"]
 
 
 class _Fresh:
-    """What is another one each time that Dask takes a fingerprint of it.
+    """Gives Dask a different fingerprint each time.
 
-    By their pickles, which have nothing in them, all would be one: two arrays of random numbers
-    would have the same name, and be computed once.
+    Dask would otherwise take the fingerprint of the pickle, which is the same for all: two arrays
+    of random numbers would have the same name and be computed only once.
     """
 
     __slots__ = ()
@@ -40,9 +40,10 @@ class _Fresh:
 
 
 class SeedSequence(_Fresh, np.random.SeedSequence):
-    """Stands where NumPy wants a seed sequence; every word of it is a fresh random one.
+    """A seed sequence for NumPy whose words are all fresh random ones.
 
-    There is nothing in it to repeat: what is spawned from it, or made from a copy, is independent.
+    It holds nothing that could be repeated: what is spawned from it, or made from a copy, is
+    independent.
     """
 
     def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
@@ -66,7 +67,7 @@ class SeedSequence(_Fresh, np.random.SeedSequence):
         return words
 
     def spawn(self, n_children: int) -> list[Any]:
-        """Return more of the same kind.
+        """Return new, independent seed sequences.
 
         Args:
             n_children (int): how many.
@@ -77,14 +78,14 @@ class SeedSequence(_Fresh, np.random.SeedSequence):
         return [type(self)() for _ in range(n_children)]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Be copied and pickled as a new one."""
+        """Copy and pickle as a new object."""
         return type(self), ()
 
 
 class _State(dict[str, Any]):
-    """The state that there is: a name. What RandomState adds, its next normal number, is left out.
+    """The only state there is: a name. Discards the next normal number, which RandomState adds.
 
-    That number would be in the original and in the copy.
+    With it, the original and the copy would both return that number.
     """
 
     def __setitem__(self, key: str, value: object) -> None:
@@ -95,17 +96,17 @@ class _State(dict[str, Any]):
 class SystemBitGenerator(_Fresh, np.random.BitGenerator):
     """A bit generator with a ChaCha20 state of its own, in droppable memory, keyed by the kernel.
 
-    For `numpy.random.Generator`, `numpy.random.RandomState` and whatever else takes one. Its state
-    is what a thread's is in `vgetrandom.random_bytes`: reseeded when the kernel reseeds, noticed
-    when it is dropped, wiped in a forked child, which gets other numbers. NumPy's lock (`lock`)
-    guards it: code that draws from several threads without it, as Numba's prange can, gets repeated
-    numbers from this as from any bit generator.
+    For `numpy.random.Generator`, `numpy.random.RandomState` and everything else that takes one. Its
+    state behaves as a thread's does in `vgetrandom.random_bytes`: it is reseeded when the kernel
+    reseeds, its loss is noticed when it is dropped, and it is wiped in a forked child, which gets
+    other numbers. NumPy's lock (`lock`) guards it. Code that draws from several threads without the
+    lock, as Numba's prange can, gets repeated numbers from this as from any bit generator.
 
-    Where the kernel's generator fails, which it does in sandboxes only, the process is aborted:
-    there is no number that could say so.
+    If the kernel's generator fails, which happens only in sandboxes, the process is aborted,
+    because no number could report it.
 
     Args:
-        seed (None): there is none. `spawn` passes a `SeedSequence` of this module.
+        seed (None): cannot be given. `spawn` passes a `SeedSequence` of this module.
 
     Raises:
         TypeError: a seed is given.
@@ -116,15 +117,15 @@ class SystemBitGenerator(_Fresh, np.random.BitGenerator):
         if seed is not None and not isinstance(seed, SeedSequence):
             _refuse_seed(type(self).__name__)
         super().__init__(SeedSequence() if seed is None else seed)
-        # Lives as long as this object, to which all that draw from it refer.
+        # Lives as long as this object, which everything that draws from it refers to.
         self._generator = _arrays.attach(self.capsule)
 
     @property
     def state(self) -> Mapping[str, Any]:
-        """Nothing that could be saved: the class's name and an empty dict. Just that is accepted.
+        """The class's name and an empty dict, because nothing can be saved. Only that can be set.
 
         Raises:
-            TypeError: when set to what is not a dict.
+            TypeError: when set to something other than a dict.
             ValueError: when set to another generator's state.
         """
         return _State(bit_generator=type(self).__name__, state={})
@@ -139,15 +140,15 @@ class SystemBitGenerator(_Fresh, np.random.BitGenerator):
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Be copied and pickled as a new one: in three parts, which NumPy 1.26 takes apart."""
+        """Copy and pickle as a new object. NumPy 1.26 expects these three parts."""
         return _new, (type(self),), self.state
 
     def __getstate__(self) -> Mapping[str, Any]:
-        """Return what `state` is."""
+        """Return `state`."""
         return self.state
 
     def __setstate__(self, state: Any) -> None:
-        """Accept what `__reduce__` gave."""
+        """Accept what `__reduce__` returned."""
         self.state = state
 
 
@@ -175,8 +176,8 @@ _float64 = np.float64
 class Generator(_Fresh, np.random.Generator):
     """NumPy's generator on a `SystemBitGenerator`, with whole arrays filled at once.
 
-    What `random`, `integers` and `bytes` return comes from bulk keystream where the arguments allow
-    it; everything else is NumPy's, word by word.
+    `random`, `integers` and `bytes` return bulk keystream where their arguments allow it;
+    everything else is NumPy's own code, word by word.
 
     Args:
         bit_generator (SystemBitGenerator | None): None for a new one.
@@ -197,15 +198,15 @@ class Generator(_Fresh, np.random.Generator):
         super().__init__(bit_generator)
 
     def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
-        """Return floats from 0 to 1, 1 not included; see `numpy.random.Generator.random`.
+        """Return floats in [0, 1); see `numpy.random.Generator.random`.
 
         Args:
             size (int | tuple[int, ...] | None): the shape; None for one float.
             dtype (Any): numpy.float64 (53 random bits) or numpy.float32 (24).
-            out (numpy.ndarray | None): an array to be filled.
+            out (numpy.ndarray | None): an array to fill.
 
         Returns:
-            float | numpy.ndarray: the numbers; `out` where it is given.
+            float | numpy.ndarray: the numbers; `out` if it is given.
         """
         if size is None and out is None and dtype is _float64:
             return _arrays.double()
@@ -226,11 +227,11 @@ class Generator(_Fresh, np.random.Generator):
         dtype: Any = np.int64,
         endpoint: Any = False,  # noqa: FBT002  # NumPy's
     ) -> Any:
-        """Return integers, each as likely as the others; see `numpy.random.Generator.integers`.
+        """Return uniformly distributed integers; see `numpy.random.Generator.integers`.
 
         Args:
-            low (int): the lowest, or the highest where `high` is None.
-            high (int | None): the highest.
+            low (int): the lowest; if `high` is None, the highest, and 0 is the lowest.
+            high (int | None): the highest, itself excluded unless `endpoint` is true.
             size (int | tuple[int, ...] | None): the shape; None for one integer.
             dtype (Any): of the result.
             endpoint (bool): whether the highest is included.
@@ -239,7 +240,7 @@ class Generator(_Fresh, np.random.Generator):
             int | numpy.ndarray: the numbers.
 
         Raises:
-            ValueError: there is none between the bounds, or they do not fit the dtype.
+            ValueError: there is no integer between the bounds, or they do not fit the dtype.
         """
         if size is not None and type(low) is int and (high is None or type(high) is int):
             kind = _dtype(dtype)
@@ -270,12 +271,12 @@ class Generator(_Fresh, np.random.Generator):
         return data
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Be copied and pickled as a new one, on a new bit generator."""
+        """Copy and pickle as a new object, on a new bit generator."""
         return type(self), ()
 
 
 def _dtype(dtype: Any) -> Any:
-    """The dtype, or None where NumPy is to say what is wrong with it."""
+    """The dtype, or None to let NumPy say what is wrong with it."""
     try:
         return np.dtype(dtype)
     except TypeError:
@@ -283,14 +284,14 @@ def _dtype(dtype: Any) -> Any:
 
 
 def _empty(size: Any, kind: Any) -> Any:
-    """A new array, or None where the size is unusual."""
+    """A new array, or None to leave an unusual size to NumPy."""
     if type(size) is int or (type(size) is tuple and all(type(each) is int for each in size)):
         return np.empty(size, kind)
     return None
 
 
 def _fillable(out: Any, kind: Any, size: Any) -> Any:
-    """The caller's array, or None where NumPy is to look at it."""
+    """The caller's array, or None to leave it to NumPy."""
     fits = (
         type(out) is np.ndarray
         and out.dtype == kind
@@ -304,8 +305,8 @@ def default_rng(seed: Generator | SystemBitGenerator | SeedSequence | None = Non
     """Return a generator of random numbers, as `numpy.random.default_rng` without a seed does.
 
     Args:
-        seed (None): there is none. A generator of this module is returned as it is, a bit generator
-            or seed sequence of this module gets a generator on top.
+        seed (None): no seed can be given. A generator of this module is returned unchanged; for a
+            bit generator or seed sequence of this module, a generator that uses it is made.
 
     Returns:
         Generator: NumPy's, with whole arrays filled at once.

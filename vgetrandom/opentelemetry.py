@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Trace and span ids for OpenTelemetry that no forked worker repeats.
 
-The SDK's own generator is the Mersenne Twister of `random`: workers that a server forks from one
-process go on with the same ids where nothing seeds it anew. Set
-``OTEL_PYTHON_ID_GENERATOR=vgetrandom``, or hand an `IdGenerator` to the ``TracerProvider``.
+The SDK's own generator uses the Mersenne Twister of `random`: workers that a server forks from one
+process generate the same ids unless something reseeds it. Set
+``OTEL_PYTHON_ID_GENERATOR=vgetrandom``, or pass an `IdGenerator` to the ``TracerProvider``.
 
 Needs ``opentelemetry-sdk``: ``pip install vgetrandom[opentelemetry]``.
 """
@@ -33,5 +33,5 @@ class IdGenerator(id_generator.IdGenerator):
         return randbits(128) or self.generate_trace_id()
 
     def is_trace_id_random(self) -> bool:
-        """Tell that every bit of a trace id is random."""
+        """Return True: every bit of a trace id is random."""
         return True

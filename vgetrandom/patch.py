@@ -8,18 +8,18 @@ Examples:
     ...     len(secrets.token_hex(8))
     16
 
-What is replaced are the names that everything else is built from: ``os.urandom``,
-``random._urandom``, the class ``random.SystemRandom``, the instance behind ``secrets`` and what is
-bound to it, and ``uuid.uuid4`` (``uuid.uuid7`` where there is one). So functions that were imported
-before (``from secrets import token_hex``) and instances of `random.SystemRandom` that were made
-before draw from vgetrandom too. What nothing can reach is a module that has ``os.urandom`` itself
-by its own import; `install` returns the names of those.
+It replaces the names that everything else is built from: ``os.urandom``,
+``random._urandom``, the class ``random.SystemRandom``, the instance behind ``secrets`` and its
+bound methods, and ``uuid.uuid4`` (and ``uuid.uuid7`` if there is one). So functions that were
+imported earlier (``from secrets import token_hex``) and existing instances of
+`random.SystemRandom` draw from vgetrandom too. A module that imported ``os.urandom`` itself by name
+cannot be reached; `install` returns the names of such modules.
 
-An instance of the standard library's class that was made before is no instance of the class that
-``random.SystemRandom`` then names.
+An instance of the standard library's class that was made earlier is not an instance of the class
+that ``random.SystemRandom`` names afterwards.
 
-For applications, which decide for the whole process. A library must not call `install`: it can use
-`vgetrandom.secrets` and its kin.
+This is for applications, which decide for the whole process. A library must not call `install`;
+it can use `vgetrandom.secrets` and the other modules.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = ["install", "installed", "is_installed", "uninstall"]
 _MISSING = object()
 _urandom = os.urandom
 _lock = threading.RLock()
-# What stands in the standard library because of us: (module, name) -> (what was there, what is).
+# What we have replaced in the standard library: (module, name) -> (the original, our object).
 _replaced: dict[tuple[str, str], tuple[object, object]] = {}
 
 
@@ -59,7 +59,7 @@ os.register_at_fork(after_in_child=_new_lock)
 
 
 def _obeying_urandom(ours: Callable[[], uuid.UUID], theirs: Callable[[], uuid.UUID]) -> object:
-    """Make a UUID function that does as the standard library's where a test mocks os.urandom."""
+    """Make a UUID function that uses the standard library's when a test mocks os.urandom."""
 
     @functools.wraps(theirs)
     def make() -> uuid.UUID:
@@ -69,10 +69,10 @@ def _obeying_urandom(ours: Callable[[], uuid.UUID], theirs: Callable[[], uuid.UU
 
 
 def _replacements() -> dict[tuple[str, str], object]:
-    """Return what to put where, at the bottom of what the modules are built from.
+    """Return what to replace: the lowest names, which the modules are built from.
 
-    Names further up (``secrets.token_hex``) stay: they call the lower ones, and tests that mock
-    those see it.
+    Names further up (``secrets.token_hex``) stay. They call the lower ones, so tests that mock
+    those still work.
     """
     instance = vgetrandom.SystemRandom()
     found: dict[tuple[str, str], object] = {
@@ -92,11 +92,11 @@ def _replacements() -> dict[tuple[str, str], object]:
 
 
 def install() -> list[str]:
-    """Make the standard library draw from vgetrandom. Done twice, it does nothing the second time.
+    """Make the standard library draw from vgetrandom. A second call changes nothing.
 
     Returns:
-        list[str]: Which modules hold the kernel's ``os.urandom`` by an import of their own, as
-        ``module.name``, and go on drawing from the kernel.
+        list[str]: Names, as ``module.name``, under which modules have imported the kernel's
+        ``os.urandom`` themselves. They go on drawing from the kernel.
     """
     with _lock:
         if not _replaced:
@@ -111,7 +111,7 @@ def install() -> list[str]:
 
 
 def uninstall() -> None:
-    """Put back what `install` replaced, but for names that somebody else has replaced since."""
+    """Restore what `install` replaced, except names that other code has replaced since."""
     with _lock:
         for (module, name), (before, ours) in _replaced.items():
             owner = importlib.import_module(module)
@@ -121,19 +121,19 @@ def uninstall() -> None:
 
 
 def is_installed() -> bool:
-    """Tell whether `install` was called, and `uninstall` not since.
+    """Return whether `install` was called, and `uninstall` was not called since.
 
     Returns:
-        bool: It says nothing of names that somebody else has replaced meanwhile.
+        bool: True if so. It says nothing about names that other code has replaced meanwhile.
     """
     return bool(_replaced)
 
 
 @contextmanager
 def installed() -> Iterator[list[str]]:
-    """Install for as long as a ``with`` block runs, in all threads of the process.
+    """Install while a ``with`` block runs, in all threads of the process.
 
-    Within another such block, or after `install`, it changes nothing.
+    Inside another such block, or after `install`, it changes nothing.
 
     Yields:
         list[str]: What `install` returns.
@@ -151,10 +151,10 @@ def installed() -> Iterator[list[str]]:
 def _unreached() -> list[str]:
     names = []
     for name, module in list(sys.modules.items()):
-        # Modules of any kind stand there; of some, each look at an attribute imports something.
+        # sys.modules can hold any object; with some, getattr() would import something.
         attributes = getattr(module, "__dict__", None)
         if not isinstance(attributes, dict) or module in {os, sys.modules[__name__]}:
             continue
         names += [f"{name}.{key}" for key, value in list(attributes.items()) if value is _urandom]
-    # posix is where os has it from.
+    # os imports it from posix.
     return sorted(name for name in names if name not in {"posix.urandom", "os.urandom"})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`SystemRandom`: the methods of the standard library's, from vgetrandom's generator."""
+"""`SystemRandom`: the standard library's class on vgetrandom's generator."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING or sys.implementation.name == "cpython":
     from vgetrandom import _dropins
     from vgetrandom._dropins import RandomMethods
-else:  # PyPy compiles the standard library's methods, on top of these
+else:  # PyPy compiles the standard library's methods, which call these
     from vgetrandom import _tokens
 
     class RandomMethods:
-        """What `random.SystemRandom` builds everything from."""
+        """The methods that `random.SystemRandom` builds everything from."""
 
         random = _tokens.random
         getrandbits = _tokens.getrandbits
@@ -28,14 +28,14 @@ else:  # PyPy compiles the standard library's methods, on top of these
 
 
 class SystemRandom(RandomMethods, random.SystemRandom):
-    """Random numbers for every use that a cryptographic generator is good enough for.
+    """Random numbers from the cryptographic generator of `vgetrandom.random_bytes`.
 
-    A `random.SystemRandom` whose bits come from vgetrandom instead of one system call each. It
+    A `random.SystemRandom` whose bits come from vgetrandom instead of a system call per number. It
     cannot be seeded and has no state to get, set or pickle. Integers are unbiased at any size,
-    floats are multiples of 2**-53. A subclass that overrides ``random()``, ``getrandbits()`` or
-    ``_randbelow()`` is obeyed by all other methods, as in the standard library.
+    floats are multiples of 2**-53. If a subclass overrides ``random()``, ``getrandbits()`` or
+    ``_randbelow()``, all other methods use the override, as in the standard library.
 
-    Arguments and errors are those of the interpreter's own `random.SystemRandom`.
+    Arguments and errors are those of the running interpreter's `random.SystemRandom`.
 
     See https://docs.python.org/3/library/random.html#random.SystemRandom
     """
@@ -43,8 +43,8 @@ class SystemRandom(RandomMethods, random.SystemRandom):
     def gauss(self, mu: float = 0.0, sigma: float = 1.0) -> float:
         """Return a number of the normal distribution.
 
-        The standard library makes two at a time and keeps the second, which a forked child would
-        then return too. None is kept here.
+        The standard library computes two at a time and keeps the second, which a forked child would
+        then return too. Here none is kept.
 
         Args:
             mu (float): The mean.
@@ -73,7 +73,7 @@ if sys.implementation.name == "cpython":
 
 
 def __getattr__(name: str) -> object:
-    # Dask looks here for what numpy.random has.
+    # Dask expects what numpy.random has here.
     if name != "default_rng":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from vgetrandom.numpy import default_rng

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The standard module `secrets`, from vgetrandom's generator, and `token_string`.
+"""The standard module `secrets` on vgetrandom's generator, and `token_string`.
 
-Names, signatures and errors are those of the interpreter's own module; see
+Names, signatures and errors are those of the running interpreter's module; see
 https://docs.python.org/3/library/secrets.html
 """
 
@@ -40,7 +40,8 @@ if TYPE_CHECKING or sys.implementation.name == "cpython":
         token_urlsafe,
     )
 
-    # Where the native functions go with unusual arguments: the module's own, over this generator.
+    # The native functions leave unusual arguments to the standard module's functions, which draw
+    # from this generator here.
     _names = {**vars(secrets), "_sysrand": SystemRandom()}
     _names |= {
         name: _standard.over(getattr(secrets, name), _names)

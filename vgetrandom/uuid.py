@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Random UUIDs (RFC 9562): `uuid4`, `uuid7`, and their text without the object.
 
-The objects are `uuid.UUID` objects like any other. The class's constructor costs ten times as much
-as the random bytes: they are made past it where a trial at import shows that nothing tells such
-an object from a constructed one, and by the constructor elsewhere.
+The objects are ordinary `uuid.UUID` objects. The class's constructor takes ten times as long as the
+random bytes, so it is bypassed if a trial at import shows that such an object cannot be told from a
+constructed one; otherwise the constructor is called.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SAMPLE = bytes.fromhex("0190b0a5f3c87abc8def0123456789ab")
 
 
 def _is_like_a_constructed_one() -> bool:
-    """Try the short way of making one."""
+    """Try to make one without the constructor."""
     try:
         _dropins.use_uuid(UUID, SafeUUID.unknown)
         short, constructed = _dropins.uuid_of(_SAMPLE), UUID(bytes=_SAMPLE)
@@ -46,18 +46,18 @@ else:
     from vgetrandom import random_bytes
 
     _short_way = False
-    # Ticks that were given out. Adding one is a single step of the interpreter, which no thread
-    # can share and no fork leave half done, as it could a lock. The oldest are forgotten, and then
-    # nothing up to them is given out any more.
+    # Ticks that were given out. Adding one is a single operation of the interpreter, so no lock is
+    # needed, which a fork could leave held. When the oldest are forgotten, no tick up to the last
+    # forgotten one is given out any more.
     _MOST_TICKS = 8192
     _ticks: dict[int, list[int]] = {}
     _last = _forgotten = 0
 
     def _forget() -> None:
         global _forgotten  # noqa: PLW0603
-        # A copy in one step: other threads add ticks meanwhile.
+        # A copy in one operation, because other threads add ticks meanwhile.
         oldest = sorted(list(_ticks))[: _MOST_TICKS // 2]  # noqa: C414
-        # First: who takes a tick that is forgotten below finds this.
+        # Set first, so that a thread which takes a tick that is removed below notices.
         _forgotten = max(_forgotten, oldest[-1])
         for tick in oldest:
             _ticks.pop(tick, None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the running kernel does with droppable memory: one function for each property."""
+"""Probes of what the running kernel does with droppable memory, a function for each property."""
 
 from __future__ import annotations
 

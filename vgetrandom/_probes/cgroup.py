@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Memory pressure, made harmlessly: in a memory cgroup (v1 or v2) of our own."""
+"""Memory pressure that harms nobody, in a memory cgroup (v1 or v2) of our own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Group(NamedTuple):
-    """A memory control group of our own: its folder, and what its files are called."""
+    """A memory cgroup of our own: its directory and the names of its files."""
 
     path: Path
     limit: str
@@ -31,7 +31,7 @@ class Group(NamedTuple):
 
 @contextlib.contextmanager
 def memory_group(limit: int) -> Iterator[Group]:
-    """Make a memory cgroup (v1 or v2) limited to `limit` bytes, and remove it again."""
+    """Make a memory cgroup (v1 or v2) with a limit of `limit` bytes, and remove it afterwards."""
     group = _make_group()
     try:
         (group.path / group.limit).write_text(str(limit))
@@ -46,7 +46,7 @@ def memory_group(limit: int) -> Iterator[Group]:
 
 
 def _make_group() -> Group:
-    """Make the group below the nearest of ours that hands memory control on; change no other."""
+    """Make the group below our nearest ancestor that delegates the memory controller."""
     reasons = []
     own = {
         controllers: path
@@ -93,7 +93,7 @@ def pressure() -> tuple[bool, str]:
             fill(control)
             fill(memory)
             before = kept(memory)
-            # 8 + 40 MiB fit, and with the droppable 32 MiB they do not.
+            # 8 + 40 MiB fit, but not together with the droppable 32 MiB.
             greedy = ordinary(40 * MIB)
             fill(greedy)
             return f"{before - kept(memory)} {before} {kept(control)} {kept(greedy)}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Its contents are lost on purpose, and only then."""
+"""Probes of how the contents are lost: by fork, by advice, and not by being moved."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def clone() -> tuple[bool, str]:
     )
     if number is None:
         raise NotHere(f"the number of clone() on {os.uname().machine} is not known here")
-    # Only a signal number as flags: a plain fork which libc's fork handlers do not see.
+    # The flags are only a signal number: a plain fork that bypasses libc's fork handlers.
     none = ffi.cast("long", 0)
     memory = droppable(8 * PAGE)
     fill(memory)
@@ -72,7 +72,7 @@ def remap() -> tuple[bool, str]:
     droppable(PAGE)
     size = 8 * PAGE
     read_write = mmap.PROT_READ | mmap.PROT_WRITE
-    # A raw mapping: the address that it moves away from must not be unmapped once more.
+    # A raw mapping, because an mmap object would later unmap the old address again.
     source = libc.mmap(ffi.NULL, size, read_write, MAP_DROPPABLE | mmap.MAP_ANONYMOUS, -1, 0)
     contents = bytes(at % 251 + 1 for at in range(size))
     ffi.buffer(source, size)[:] = contents

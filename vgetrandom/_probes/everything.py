@@ -16,7 +16,7 @@ def run(send: Callable[[object], None], thorough: bool, copy: bool) -> None:  # 
     """Run them in the order of the table.
 
     Args:
-        send: Is given each row, as a dictionary, as soon as it is known.
+        send: Called with each row, as a dictionary, as soon as it is known.
         thorough: Whether a probe may change the whole machine for a moment.
         copy: Whether this process is a forked copy of the caller's.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the kernel's own generator offers, and what there is without droppable memory."""
+"""Probes of the kernel's own generator, and of memory where droppable memory is missing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def vdso_getrandom() -> tuple[bool, str]:
     if not where:
         raise NotHere("no vDSO getrandom was found in this process (it came with Linux 6.11)")
     call = ffi.cast("ssize_t (*)(void *, size_t, unsigned int, void *, size_t)", where)
-    # All ones as the state's size asks for the parameters: size, prot, flags, and room for more.
+    # A state size of all ones asks for the parameters: size, prot, flags, and room for more.
     parameters = ffi.new("uint32_t[16]")
     result = call(ffi.NULL, 0, 0, parameters, ffi.cast("size_t", -1))
     if result:
@@ -64,7 +64,7 @@ def vdso_getrandom() -> tuple[bool, str]:
 
 @probe("generation counter", "the kernel's reseeds can be watched")
 def watch() -> tuple[bool, str]:
-    import vgetrandom  # the library's own judgement is asked for
+    import vgetrandom  # only the library itself knows
 
     vgetrandom.random_bytes(16)
     seen = str(vgetrandom.info().watch)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The mapping type: what it goes with, its flags, and that it is neither pinned nor promised."""
+"""Probes of the mapping type: what it combines with, its flags, and that nothing locks it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def accepted() -> tuple[bool, str]:
 
 
 def refused(flags: int, descriptor: int = -1) -> tuple[bool, str]:
-    """Whether mmap refuses droppable memory together with `flags`, for the reason documented."""
+    """Whether mmap refuses droppable memory together with `flags`, as documented."""
     if os.uname().machine not in GENERIC:
         raise NotHere(f"not tried: the flags' values on {os.uname().machine} are not known here")
     droppable(PAGE)
@@ -64,7 +64,7 @@ def refused(flags: int, descriptor: int = -1) -> tuple[bool, str]:
 
 
 def _raise_if_limited(number: int, *more: int) -> None:
-    """Tell a refusal by RLIMIT_MEMLOCK, or by a sandbox, from an answer about the memory."""
+    """Raise if RLIMIT_MEMLOCK or a sandbox refused, which says nothing about the memory."""
     if number in (errno.EPERM, errno.EAGAIN, *more):
         raise NotHere(f"not tried: {strerror(number)}, from RLIMIT_MEMLOCK or a sandbox")
 
@@ -88,9 +88,9 @@ def refused_file() -> tuple[bool, str]:
 
 
 def advice_refused(advice: int) -> tuple[bool, str]:
-    """Whether madvise refuses `advice`, for the reason documented."""
+    """Whether madvise refuses `advice`, as documented."""
     memory = droppable(PAGE)
-    # Not memory.madvise(): PyPy's raises a SystemError that does not have the reason.
+    # Not memory.madvise(): PyPy's raises a SystemError without the errno.
     if libc.madvise(ffi.cast("void *", address(memory)), PAGE, advice):
         return ffi.errno == errno.EINVAL, strerror(ffi.errno)
     return False, "accepted"

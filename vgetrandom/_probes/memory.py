@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the probes share: memory of both kinds, dropping it, and asking what is left."""
+"""Helpers of the probes: map memory of both kinds, drop it, and count what is left."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import cffi
 
-from vgetrandom import _child, _proc
+from vgetrandom import _fork, _proc
 from vgetrandom._probes.prober import NotHere
 from vgetrandom.droppable import MADV_PAGEOUT, DroppableMemory
 
@@ -42,7 +42,7 @@ libc: Any = ffi.dlopen(None)
 
 
 def droppable(size: int) -> DroppableMemory:
-    """Map droppable memory, or say that this kernel has none."""
+    """Map droppable memory, or raise NotHere if this kernel has none."""
     try:
         return DroppableMemory(size)
     except OSError as error:
@@ -71,9 +71,9 @@ def kept(memory: mmap.mmap) -> int:
 
 
 def page_out(memory: mmap.mmap) -> int:
-    """Have the kernel drop the pages, and count those which resisted.
+    """Make the kernel drop the pages, and count those that stayed.
 
-    A page stays while the kernel holds another reference to it, so it is asked several times.
+    A page stays while the kernel holds another reference to it, so the call is repeated.
     """
     for _ in range(50):
         memory.madvise(MADV_PAGEOUT)
@@ -84,7 +84,7 @@ def page_out(memory: mmap.mmap) -> int:
 
 
 def dropped(memory: mmap.mmap) -> tuple[bool, str]:
-    """Drop the pages and say how that went."""
+    """Drop the pages; return whether all went, and how many did."""
     pages = len(memory) // PAGE
     left = page_out(memory)
     return not left, f"{pages - left} of {pages} pages dropped"
@@ -110,7 +110,7 @@ def kilobytes(text: str) -> int:
 
 
 def strerror(number: int) -> str:
-    """An error's name, as manuals write it."""
+    """The name of an errno, such as EINVAL."""
     return errno.errorcode.get(number, f"error {number}")
 
 
@@ -125,9 +125,9 @@ def in_child(work: Callable[[], str], fork: Callable[[], int] = os.fork) -> str:
             text = f"!{error}"
         os.write(writable, text.encode(errors="backslashreplace"))
 
-    with _child.held_signals() as release:
+    with _fork.held_signals() as release:
         try:
-            pid = _child.fork(answer, fork)
+            pid = _fork.fork(answer, fork)
         finally:
             os.close(writable)
         try:
@@ -135,7 +135,7 @@ def in_child(work: Callable[[], str], fork: Callable[[], int] = os.fork) -> str:
             with open(readable) as answers:
                 text = answers.read()
         finally:
-            os.kill(pid, signal.SIGKILL)  # it has answered, or this probe is being ended
+            os.kill(pid, signal.SIGKILL)  # it has answered, or this probe is being stopped
             os.waitpid(pid, 0)
     if text.startswith("!"):
         raise NotHere(f"not tried: {text[1:]}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs a probe in a forked child, and makes a row of what it answers, or of how it ended."""
+"""Runs a probe in a forked child and makes a row of its answer, or of how it ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from vgetrandom import _child
+from vgetrandom import _fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0  # seconds for one probe
 GRACE = 5.0  # seconds for a probe to clean up after SIGTERM
 
-# What a limit, a sandbox or a lack of something answers: nothing that the kernel's documentation
-# speaks about.
+# Errors from a limit, a sandbox or a missing feature. They say nothing about what the kernel
+# documents.
 _SHORTAGES = frozenset(
     {
         *(errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT),
@@ -39,10 +39,10 @@ class Row:
     """One property of the running kernel.
 
     Attributes:
-        name: what was probed.
+        name: the property that was probed.
         expected: what the kernel is documented to do.
-        observed: what it did; or why that is not known.
-        ok: whether the two agree; None where the kernel has no such thing or it was not tried.
+        observed: what it did, or why that is not known.
+        ok: whether the two agree; None if the kernel lacks the feature or it was not tried.
     """
 
     name: str
@@ -52,11 +52,11 @@ class Row:
 
 
 class NotHere(Exception):  # noqa: N818  # an answer, not an error
-    """The kernel has no such thing, or it cannot be tried here; the text says why."""
+    """The kernel lacks the feature, or it cannot be tried here; the text says why."""
 
 
 class Probe(NamedTuple):
-    """A property, and the function that looks for it."""
+    """A property, and the function that tests it."""
 
     name: str
     expected: str
@@ -68,13 +68,13 @@ PROBES: list[Probe] = []
 
 
 def probe(name: str, expected: str) -> Callable[[Finding], Finding]:
-    """Enter a function into the table of probes.
+    """Add a function to the table of probes.
 
-    The function returns whether the kernel does as documented, and what was seen. It raises NotHere
-    where the kernel has no such thing, or where it cannot or must not be tried.
+    The function returns whether the kernel does as documented, and what was observed. It raises
+    NotHere if the kernel lacks the feature, or if it cannot or must not be tried.
 
     Args:
-        name: of the row.
+        name: the name of the row.
         expected: what is documented.
 
     Returns:
@@ -96,15 +96,15 @@ def run_one(probe: Probe, timeout: float = TIMEOUT) -> Row:
         timeout: seconds until it counts as hanging.
 
     Returns:
-        What it found. A probe that crashes or hangs is a row that is not ok and says so.
+        What it found. If a probe crashes or hangs, its row is not ok and says so.
     """
-    with _child.held_signals() as release:
+    with _fork.held_signals() as release:
         try:
             readable, writable = os.pipe()
         except OSError as error:
             return Row(probe.name, probe.expected, f"not tried: no pipe: {error.strerror}", ok=None)
         try:
-            pid = _child.fork(lambda: _answer(probe, writable))
+            pid = _fork.fork(lambda: _answer(probe, writable))
         except (OSError, RuntimeError) as error:
             os.close(readable)
             return Row(probe.name, probe.expected, f"not tried: no process: {error}", ok=None)
@@ -124,8 +124,8 @@ def run_one(probe: Probe, timeout: float = TIMEOUT) -> Row:
                 answer += more
                 ended = not more
         finally:
-            # Also when this process is being ended: the probe removes its swap file or cgroup
-            # before it goes, and takes its own children with it.
+            # Also when this process is being stopped: the probe removes its swap file or cgroup
+            # before it ends, and its own children end with it.
             if not ended:
                 os.kill(pid, signal.SIGTERM)
                 news.poll(GRACE * 1000)
@@ -158,7 +158,7 @@ def _answer(probe: Probe, descriptor: int) -> None:
     except OSError as error:
         ok = None if error.errno in _SHORTAGES else False
         observed = f"{'the probe failed' if ok is False else 'not tried'}: {error}"
-    except Exception as error:  # noqa: BLE001  # whatever it is, the row says it
+    except Exception as error:  # noqa: BLE001  # whatever it is, the row reports it
         ok, observed = False, f"the probe failed: {error!r}"
     os.write(descriptor, json.dumps([ok, observed]).encode())
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""It is never written anywhere: not to swap, not to a core dump."""
+"""Probes that it is never written anywhere: not to swap, not to a core dump."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vgetrandom import _child, _proc
+from vgetrandom import _fork, _proc
 from vgetrandom._probes.memory import (
     MIB,
     PAGE,
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     import mmap
     from collections.abc import Iterator
 
-# Whether a probe may change the whole machine for a moment; set by the command line.
+# Whether a probe may make a change to the whole machine for a moment; set by the command line.
 thorough = False
 
-# Whether this process is a forked copy of the caller's, whose memory must not get to a disk.
+# Whether this process is a forked copy of the caller, whose memory must not reach a disk.
 copy = False
 
 
@@ -46,13 +46,13 @@ def secret_into(memory: mmap.mmap, at: int, seed: bytes) -> None:
 
 
 def inverted(seed: bytes) -> bytes:
-    """What `secret_into` wrote."""
+    """Return what `secret_into` wrote."""
     return bytes(byte ^ 0xFF for byte in seed)
 
 
 @contextlib.contextmanager
 def swap_file() -> Iterator[Path | None]:
-    """Swap for pages to go to: the machine's (None), or a file of our own for a moment."""
+    """Provide swap: the machine's own (None), or a file of ours for a moment."""
     if len(_proc.lines("/proc/swaps")) > 1:
         yield None
         return
@@ -62,7 +62,7 @@ def swap_file() -> Iterator[Path | None]:
     header = bytearray(PAGE)
     struct.pack_into("=II", header, 1024, 1, pages - 1)  # version, last page
     header[-10:] = b"SWAPSPACE2"
-    # Not where temporary files go: that is often memory, which cannot hold swap.
+    # Not in /tmp, which is often a tmpfs and cannot hold swap.
     with tempfile.TemporaryDirectory(prefix="vgetrandom-", dir="/var/tmp") as directory:
         path = Path(directory, "swap")
         path.touch(0o600)
@@ -129,10 +129,10 @@ def core_dump() -> tuple[bool, str]:
             memory, control = droppable(PAGE), ordinary(PAGE)
             secret_into(memory, 0, seeds[0])
             secret_into(control, 0, seeds[1])
-            signal.signal(signal.SIGABRT, signal.SIG_DFL)  # no last words from faulthandler
+            signal.signal(signal.SIGABRT, signal.SIG_DFL)  # faulthandler must not print
             os.abort()
 
-        _, status = os.waitpid(_child.fork(abort), 0)
+        _, status = os.waitpid(_fork.fork(abort), 0)
         dumps = list(Path(directory).iterdir())
         if not os.WCOREDUMP(status) or not dumps:
             raise NotHere("the kernel wrote no core dump")

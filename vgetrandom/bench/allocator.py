@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How malloc treats large results while they are measured: the same for every row and size."""
+"""Makes malloc treat large results the same for every row and size while they are measured."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _LARGEST_MMAP_THRESHOLD = 32 << 20
 
 
 def settle() -> None:
-    """Fix glibc's thresholds where they come to rest in a process that runs for long.
+    """Set glibc's thresholds to the values that they reach in a long-running process.
 
-    Left to itself glibc raises them with each large block that is freed: the same call would
-    fault in new pages or not, depending on what other rows had freed before. Where it has
-    adapted to 32 MiB, its limit, blocks up to there are served from memory that is kept, and larger
-    ones are new pages each time (mallopt(3)). Other C libraries have nothing to fix.
+    Otherwise glibc raises them whenever a large block is freed, and whether a call faults in new
+    pages would depend on what other rows had freed before. At 32 MiB, its limit, smaller blocks
+    come from memory that is kept, and larger ones are new pages each time (mallopt(3)). Other C
+    libraries need nothing.
     """
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A run beside an older one."""
+"""Compares a run with an older one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load(path: Path) -> Old:
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is not such a file.
+        ValueError: The file is not one that `--json` wrote.
     """
     try:
         document = json.loads(path.read_text())
@@ -41,7 +41,7 @@ def load(path: Path) -> Old:
 
 
 def other_machine(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Name what differs between two machines and moves the figures by itself."""
+    """List the differences between two machines that alone change the figures."""
     keys = ("cpu", "cores", "kernel", "libc", "python")
     return [f"{key}: {old.get(key)} -> {new[key]}" for key in keys if old.get(key) != new[key]]
 
@@ -56,7 +56,7 @@ def changes(old: Old, results: list[Result]) -> dict[Key, float]:
 
 
 def table(old: Old, results: list[Result]) -> Table:
-    """Show old and new side by side, rows that only one run has included."""
+    """Show old and new side by side, including rows that only one run has."""
     change = changes(old, results)
     new = {result.key: result.median for result in results}
     made = Table("change since the older run", ("<", "<", "<", "old ns", "new ns", "change"))

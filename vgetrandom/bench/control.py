@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The control: one function under two names, whose difference is what a run cannot tell apart."""
+"""The control: one function under two names. A run cannot resolve smaller differences."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .peers import CONTROL, OURS
 
 
 def differences(medians: dict[Key, float]) -> dict[Key, float]:
-    """Hold the second name's rows against the first's.
+    """Compare the rows of the second name with those of the first.
 
     Args:
         medians: Nanoseconds by row.
 
     Returns:
-        By the first name's row, how much more the second took, in percent.
+        For each row of the first name, how much longer the second took, in percent.
     """
     return {
         key: (medians[again] / medians[key] - 1) * 100
@@ -26,7 +26,7 @@ def differences(medians: dict[Key, float]) -> dict[Key, float]:
 
 
 def sentence(medians: dict[Key, float]) -> str:
-    """Say how far the two names lie apart; empty where they were not measured."""
+    """Say how much the two names differ; empty if they were not measured."""
     found = sorted(map(abs, differences(medians).values()))
     if not found:
         return ""

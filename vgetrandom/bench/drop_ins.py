@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What draws on random bytes: numbers, tokens, UUIDs, arrays, trace ids, ours and others'."""
+"""What is built on random bytes: numbers, tokens, UUIDs, arrays, trace ids, ours and others'."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .peers import AbsentError, Call, Function, Peer
 
 RANDOM, SECRETS, UUID = "random.SystemRandom", "secrets", "uuid"
 NUMPY, OPENTELEMETRY = "PCG64 (insecure)", "RandomIdGenerator (insecure)"
-"""The peers that the groups' ratios are against."""
+"""The peers that the groups' ratios are relative to."""
 
 
 def _find(module: str, name: str) -> Callable[..., object]:
@@ -22,12 +22,12 @@ def _find(module: str, name: str) -> Callable[..., object]:
 
 
 def _function(module: str, name: str, *arguments: object) -> Callable[[int], Call]:
-    """Bind a function of a module, which is imported when it is wanted."""
+    """Bind a function of a module, which is imported when it is needed."""
     return lambda _size: Call(_find(module, name), arguments)
 
 
 def _new(module: str, name: str) -> Callable[[], object]:
-    """Make an object by a class or function of a module, which is imported when it is wanted."""
+    """Call a class or function of a module, which is imported when it is needed."""
 
     def make() -> object:
         return _find(module, name)()
@@ -36,11 +36,11 @@ def _new(module: str, name: str) -> Callable[[], object]:
 
 
 def _method(make: Callable[[], object], name: str, *arguments: object) -> Callable[[int], Call]:
-    """Bind a method of an object that is made when it is wanted."""
+    """Bind a method of an object that is made when it is needed."""
 
     def bind(_size: int) -> Call:
         thing = make()
-        # As the interpreter calls it: the function with its object, no bound method between.
+        # As the interpreter calls methods: the function with its object, without a bound method.
         return Call(getattr(type(thing), name), (thing, *arguments))
 
     return bind
@@ -85,7 +85,7 @@ _ALPHABET = string.ascii_letters + string.digits
 def _choices(_size: int) -> Call:
     from secrets import choice
 
-    # What frameworks have instead: Django's get_random_string, for example.
+    # What frameworks do instead, such as Django's get_random_string.
     return Call(lambda: "".join(choice(_ALPHABET) for _ in range(32)), ())
 
 
@@ -149,7 +149,7 @@ def _uuid(number: int) -> tuple[Function, ...]:
             f"{ours}_str()",
             (
                 Peer("vgetrandom", _function("vgetrandom", f"{ours}_str")),
-                # They have no such function: the text of the object.
+                # They have no such function, so the object is converted.
                 *(Peer(name, _text_of(module, function)) for name, module, function in others),
             ),
         ),
@@ -165,7 +165,7 @@ _NUMBERS = 1 << 16
 
 
 def _generator(module: str, name: str) -> Callable[[], object]:
-    """NumPy's own Generator on a bit generator: it takes one word by each C call."""
+    """NumPy's own Generator on a bit generator, which it calls for each word."""
     return lambda: _find("numpy.random", "Generator")(_find(module, name)())
 
 

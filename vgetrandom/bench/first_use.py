@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The first draw after something that costs a generator its state, or before it has one."""
+"""The first draw of a generator that has no state yet, or has just lost it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter_ns
 
-from vgetrandom import _child, _proc
+from vgetrandom import _child, _fork, _proc
 
 from .peers import NEW_BYTES, AbsentError, Call
 from .timing import Draw, Sampler
@@ -32,7 +32,7 @@ def send_first_draw(send: Callable[[object], None], name: str, size: int) -> Non
 
 
 def in_fresh_process(draw: Draw, _seconds: float) -> Sampler:
-    """A new interpreter, its imports done."""
+    """In a new interpreter, after its imports."""
     try:
         _child.interpreter()
     except _child.NoChildError as reason:
@@ -48,7 +48,7 @@ def in_fresh_process(draw: Draw, _seconds: float) -> Sampler:
 
 
 def in_fresh_thread(draw: Draw, _seconds: float) -> Sampler:
-    """A new thread, its start not counted."""
+    """In a new thread, without the time to start it."""
 
     def sample() -> dict[str, float]:
         times: list[float] = []
@@ -65,13 +65,13 @@ def _write(descriptor: int, text: str) -> None:
 
 
 def after_fork(draw: Draw, _seconds: float) -> Sampler:
-    """A forked child whose parent had drawn."""
+    """In a forked child whose parent has drawn."""
 
     def sample() -> dict[str, float]:
         _once(draw.call)
         reader, writer = os.pipe()
         try:
-            pid = _child.fork(lambda: _write(writer, str(_once(draw.call))))
+            pid = _fork.fork(lambda: _write(writer, str(_once(draw.call))))
         finally:
             os.close(writer)
         with os.fdopen(reader) as answer:
@@ -91,7 +91,7 @@ def _droppable() -> Iterator[tuple[int, int]]:
 
 
 def after_drop(draw: Draw, _seconds: float) -> Sampler:
-    """Every droppable page of the process dropped, as the kernel may do when memory is short."""
+    """After every droppable page was dropped, as the kernel may do when memory is short."""
     dont_need = 4
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
@@ -109,7 +109,7 @@ def after_drop(draw: Draw, _seconds: float) -> Sampler:
 
 
 def after_kernel_reseed(draw: Draw, _seconds: float) -> Sampler:
-    """The kernel's generator reseeded, as it is once a minute; asking for it takes privilege."""
+    """After a kernel reseed, as happens once a minute; requesting one needs privileges."""
     rnd_reseed_crng = 0x5207
 
     def reseed() -> None:

@@ -24,10 +24,10 @@ class Case:
     """One way to time a draw.
 
     Attributes:
-        name: Follows the peer's name in the tables; empty where a group has but one case.
-        start: Prepares a sampler whose samples take about so many seconds where that can be
-            chosen. None where it does not apply to the peer; raises AbsentError where this machine
-            cannot do it.
+        name: Follows the peer's name in the tables; empty if a group has only one case.
+        start: Prepares a sampler whose samples take about that many seconds, if that can be
+            chosen. Returns None if the case does not apply to the peer, and raises AbsentError if
+            this machine cannot do it.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Case:
 
 
 NO_SIZE = (0,)
-"""The sizes of a group whose calls are not of so many bytes."""
+"""The sizes of a group whose calls have no size in bytes."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Group:
 
     Attributes:
         name: What the command line and the files call it.
-        title: What its figures are.
+        title: What its figures mean.
         functions: What is measured.
         cases: The ways each peer is timed.
         sizes: Bytes per draw.
         quick_sizes: The same for `--quick`.
-        baseline: The peer that the ratios are against.
-        throughput: Whether bytes per second mean something here.
+        baseline: The peer that the ratios are relative to.
+        throughput: Whether bytes per second make sense here.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Group:
 
     @property
     def has_sizes(self) -> bool:
-        """Whether its calls are of so many bytes."""
+        """Whether its calls have a size in bytes."""
         return self.sizes != NO_SIZE
 
 

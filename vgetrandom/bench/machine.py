@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The header of a run: what a reader must know of the machine before believing a number."""
+"""The header of a run: what a reader must know about the machine to judge the numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import reach
 
 
 def _read(path: Path) -> str:
-    """A file of the kernel's; nothing where it is missing, as in some sandboxes, or secret."""
+    """Read a file of the kernel; empty if it is missing, as in some sandboxes, or unreadable."""
     try:
         return _proc.text(path).strip()
     except OSError:
@@ -41,7 +41,7 @@ def libc() -> str:
 
 
 def _mitigations() -> dict[str, str]:
-    """What the kernel says of each hardware vulnerability that touches this CPU."""
+    """What the kernel says about each hardware vulnerability that affects this CPU."""
     folder = Path("/sys/devices/system/cpu/vulnerabilities")
     told = {file.name: _read(file) for file in sorted(folder.glob("*"))}
     return {name: text for name, text in told.items() if text not in ("", "Not affected")}
@@ -55,7 +55,7 @@ def _version() -> str:
 
 
 def cores() -> int:
-    """Count the cores that this process may use; where Python cannot tell (PyPy), all of them."""
+    """Count the cores that this process may use, or all if Python cannot tell (PyPy)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -65,7 +65,7 @@ def describe() -> dict[str, Any]:
     """Describe this machine and interpreter.
 
     Returns:
-        What JSON can hold; no host name and no path.
+        A JSON object, without host names and paths.
     """
     import vgetrandom
 
@@ -87,7 +87,7 @@ def describe() -> dict[str, Any]:
 
 
 def header(machine: dict[str, Any]) -> list[tuple[str, str]]:
-    """Lay the description out for a reader.
+    """Format the description for a reader.
 
     Args:
         machine: What `describe` returned and the run added.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The method: all rows of a step sampled in turn, in every order, so that none is favoured."""
+"""The method: sample all rows of a step in turn, in varying order, so that none is favoured."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Effort:
     Attributes:
         name: The command-line flag without its dashes.
         samples: Samples per row in one process.
-        seconds: How long one sample takes where that can be chosen.
-        workers: Processes one after another; 0 measures in this one.
+        seconds: How long one sample takes, if that can be chosen.
+        workers: How many processes measure, one after another; 0 measures in this one.
     """
 
     name: str
@@ -52,13 +52,13 @@ class Step(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What a reader who waits for it is told."""
+        """What the progress line shows."""
         what = f"{self.size} bytes" if self.group.has_sizes else self.function.label
         return f"{self.group.name}, {what}"
 
 
 def plan(names: Iterable[str], sizes: Iterable[int], effort: Effort) -> list[Step]:
-    """Lay out the steps.
+    """List the steps.
 
     Args:
         names: Names of groups.
@@ -80,13 +80,13 @@ def plan(names: Iterable[str], sizes: Iterable[int], effort: Effort) -> list[Ste
 
 
 class Key(NamedTuple):
-    """What names a row.
+    """The name of a row.
 
     Attributes:
         group: The group's name.
         name: The peer's name, and the case's after a comma.
         size: Bytes per call; 0 in a group without sizes.
-        call: The function's label; empty where the group has but one.
+        call: The function's label; empty if the group has only one.
     """
 
     group: str
@@ -119,7 +119,7 @@ class Result:
 
     @property
     def spread(self) -> float:
-        """The middle half of the samples as a share of the median."""
+        """The interquartile range as a share of the median."""
         first, third = self.quartiles
         return (third - first) / self.median
 
@@ -129,7 +129,7 @@ class Result:
         return self.key.name.partition(", ")[2]
 
     def beside(self, peer: str) -> Key:
-        """Name the row of another peer that this one is held against."""
+        """Return the row of another peer that this one is compared with."""
         return self.key._replace(name=_join(peer, self.case))
 
     def as_json(self) -> dict[str, Any]:
@@ -145,13 +145,13 @@ class Result:
 
 @dataclass
 class Run:
-    """What has been measured so far; good to read after an interruption too."""
+    """What has been measured so far; readable after an interruption too."""
 
     samples: dict[Key, list[float]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
 
     def add(self, key: Key, value: float) -> None:
-        # Four digits are more than a sample is good for, and keep recorded runs small.
+        # A sample is less accurate than four digits, and recorded runs stay small.
         self.samples.setdefault(key, []).append(float(f"{value:.4g}"))
 
     def results(self) -> list[Result]:
@@ -159,11 +159,11 @@ class Run:
 
 
 Progress = Callable[[int, Step], None]
-"""Told the number of steps done and the one that begins."""
+"""Called with the number of steps done and the step that begins."""
 
 
 def measure(steps: list[Step], effort: Effort, run: Run, progress: Progress) -> None:
-    """Measure the steps into RUN, in workers where the effort asks for them.
+    """Measure the steps into RUN, in workers if the effort says so.
 
     Raises:
         RuntimeError: A worker failed.
@@ -177,7 +177,7 @@ def measure(steps: list[Step], effort: Effort, run: Run, progress: Progress) -> 
         return
     job = [(step.group.name, step.function.label, step.size) for step in steps]
     for worker in range(effort.workers):
-        # The order of the rows goes on where the worker before has stopped.
+        # The order of the rows continues where the previous worker stopped.
         with _child.start_interpreter(work, effort.name, worker, job) as child:
             answers = child.results()
             for done, step in enumerate(steps):
@@ -226,7 +226,7 @@ def _measure_step(step: Step, effort: Effort, run: Run, first_round: int = 0) ->
                 for row in turn(len(rows), number):
                     samples[row].append(rows[row][1]())
         finally:
-            # Tables have the rows in the order of the peers, whoever came first.
+            # Tables list the rows in the order of the peers, not of the turns.
             for (name, _), taken in zip(rows, samples, strict=True):
                 _add(step, name, taken, run)
 
@@ -249,7 +249,7 @@ def _rows(step: Step, effort: Effort, run: Run) -> Iterator[tuple[str, Sampler]]
         try:
             call = peer.bind(size)
         except (ImportError, OSError, AbsentError) as reason:
-            # Without the path in brackets, which is nobody's business.
+            # Without the path in brackets, which must not reach a recorded run.
             run.absent[peer.name] = str(reason).partition(" (")[0]
             continue
         for case in group.cases:
@@ -274,18 +274,18 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 NOISY = 0.05
-"""A middle half wider than this share of its median is noise worth a word."""
+"""Rows whose interquartile range is a larger share of the median are reported as noisy."""
 
 
 def too_noisy(results: list[Result]) -> list[str]:
-    """Find the neighbours that noise keeps from being told apart.
+    """Find neighbouring rows that noise makes indistinguishable.
 
     Args:
         results: The rows of any groups and sizes.
 
     Returns:
-        A line for each group, size and case that has such rows. Quiet rows that overlap are equal
-        for every purpose and not worth a warning.
+        A line for each group, size and case that has such rows. Rows that overlap without being
+        noisy are simply equal and need no warning.
     """
     alike: dict[Key, list[Result]] = {}
     for result in results:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What one run of the benchmark was asked for."""
+"""The options of one run of the benchmark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .measure import NORMAL, Effort, Step, plan
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure, how long, and what to make of it.
+    """What to measure, how long, and what to write.
 
     Attributes:
         effort: How long to measure.
@@ -39,11 +39,11 @@ class Options:
     fail_above: float | None = None
 
     def steps(self) -> list[Step]:
-        """Lay out what is measured, in order."""
+        """List what is measured, in order."""
         return plan(self.groups, self.sizes, self.effort)
 
     def files(self) -> list[Path]:
-        """Name the files to be written."""
+        """List the files to be written."""
         return [path for path in (self.json, self.csv, self.plot) if path]
 
     def command(self) -> str:

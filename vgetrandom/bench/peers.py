@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who draws bytes: one entry per peer, in the order of the tables."""
+"""The peers that draw bytes, in the order of the tables."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Peer:
-    """Somebody's way to do what a group measures: one row.
+    """One implementation of what a group measures: one row.
 
     Attributes:
-        name: What tables and files call it. Holds no comma: that separates the case.
-        bind: Gives the call to time, of so many bytes where the group has sizes; imports what it
-            needs. Raises ImportError where that is not installed, AbsentError where this machine
+        name: Its name in tables and files, without a comma, which separates the case.
+        bind: Returns the call to time, for a size in bytes if the group has sizes; imports what
+            it needs. Raises ImportError if that is not installed, AbsentError if this machine
             does not have it.
-        refills: Gives the function that counts refills so far, where one is known.
+        refills: Returns a function that counts the refills so far, if there is one.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Peer:
 
 @dataclass(frozen=True)
 class Function:
-    """What its peers all do, each in a way of its own; they are measured in turn.
+    """A task that several peers do, each in its own way; they are measured in turn.
 
     Attributes:
-        label: How a user would call it; empty where the group's title says it.
-        peers: Who does it, in the order of the table.
+        label: The call as a user would write it; empty if the group's title is enough.
+        peers: The implementations, in the order of the table.
     """
 
     label: str
@@ -54,15 +54,15 @@ class Function:
 
 
 BASELINE = "os.urandom"
-"""The peer that the ratios of a group are against, unless it names another."""
+"""The peer that a group's ratios are relative to, unless the group names another."""
 
 OURS = "random_bytes"
 """Our own row where bytes are drawn."""
 
 
 CONTROL = "random_bytes (again)"
-"""The same function as OURS under a second name, at the other end of the list: what differs between
-the two is what the run can tell apart, and no more."""
+"""The same function as OURS under a second name, at the other end of the list. A run cannot resolve
+differences smaller than the one between the two."""
 
 
 def is_ours(name: str) -> bool:
@@ -72,7 +72,7 @@ def is_ours(name: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _buffer(size: int) -> bytearray:
-    """The buffer that is filled: one for all peers, since its alignment moves the figures."""
+    """The buffer to fill, the same for all peers because its alignment affects the figures."""
     return bytearray(size)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from .peers import BASELINE, CONTROL, is_ours
 from .report import human_size
 
-# Okabe and Ito's colours, told apart by the colour-blind, then greys; markers serve grey print.
+# Okabe and Ito's colours, which colour-blind readers can distinguish, then greys; markers help in
+# black-and-white print.
 _COLOURS = (
     *("#D55E00", "#000000", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"),
     *("#666666", "#999999", "#BBBBBB"),
@@ -21,11 +22,11 @@ _DASHES = ("-", "--", "-.", ":")
 
 FORMATS = (".svg", ".png")
 GROUPS = ("bytes", "fill")
-"""The groups that have a figure; a run's first of them is drawn."""
+"""The groups that have a figure; the first of them in a run is drawn."""
 
 
 def digest(results: list[dict[str, Any]]) -> str:
-    """A name for the figures of a run, which its SVG carries to show what it was drawn from.
+    """A digest of a run's figures, which its SVG carries to show what it was drawn from.
 
     Args:
         results: The rows of the JSON file.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How this interpreter reaches the kernel's getrandom: over the vDSO or by a system call.
+"""How this interpreter reaches the kernel's getrandom: through the vDSO or by a system call.
 
-Versions do not tell: libc, interpreter, kernel and sandbox all have a say. So a forked child
-forbids itself the system call and looks whether the function still works.
+Versions do not answer that, because libc, interpreter, kernel and sandbox all matter. So a forked
+child forbids itself the system call and checks whether the function still works.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import platform
 from collections.abc import Callable
 from errno import EIO
 
-from vgetrandom import _child
+from vgetrandom import _fork
 
-# getrandom, and read in case the interpreter turns to /dev/urandom.
+# getrandom, and read in case the interpreter falls back to /dev/urandom.
 _SYSCALLS = {
     "x86_64": (318, 0),
     "aarch64": (278, 63),
@@ -44,7 +44,7 @@ class _Program(ctypes.Structure):
 
 
 def _forbid(numbers: tuple[int, ...]) -> bool:
-    """Let these system calls fail with EIO in this process from now on."""
+    """Make these system calls fail with EIO in this process from now on."""
     load, jump_if_equal, give = 0x20, 0x15, 0x06
     allow, fail = 0x7FFF0000, 0x00050000 | EIO
     checks = [(jump_if_equal, len(numbers) - i, 0, nr) for i, nr in enumerate(numbers)]
@@ -61,7 +61,7 @@ def _forbid(numbers: tuple[int, ...]) -> bool:
 
 
 def _try_in_child(function: Callable[[int], bytes], numbers: tuple[int, ...]) -> int:
-    # The first draw sets the vDSO's state up and gives it a key: that takes system calls.
+    # The first draw sets up the vDSO's state and its key, which takes system calls.
     function(16)
     if not _forbid(numbers):
         return _UNKNOWN
@@ -85,7 +85,7 @@ def how(function: Callable[[int], bytes]) -> str:
     if not numbers:
         return f"unknown (not tried on {platform.machine()})"
     try:
-        pid = _child.fork(lambda: os._exit(_try_in_child(function, numbers)))
+        pid = _fork.fork(lambda: os._exit(_try_in_child(function, numbers)))
         status = os.waitpid(pid, 0)[1]
     except OSError as error:
         return f"unknown ({error.strerror})"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run shows and writes: its tables, JSON and CSV."""
+"""The output of a run: tables, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .table import Table
 
 
 def human_size(size: int) -> str:
-    """A number of bytes as people write it."""
+    """Format a number of bytes for people."""
     for unit, name in ((MIB, "MiB"), (1024, "KiB")):
         if size >= 16 * 1024 and size % unit == 0:
             return f"{size // unit} {name}"
@@ -23,7 +23,7 @@ def human_size(size: int) -> str:
 
 
 def human_ns(ns: float) -> str:
-    """Nanoseconds with as many digits as mean something."""
+    """Format nanoseconds with only meaningful digits."""
     return f"{ns:,.1f}" if ns < 1000 else f"{ns:,.0f}"
 
 
@@ -46,7 +46,7 @@ def tables(results: list[Result]) -> list[Table]:
 
 
 def what(key: Key) -> str:
-    """What a row's function is called with, or which it is."""
+    """The label of a row's function, or the size that it is called with."""
     return key.call or human_size(key.size)
 
 
@@ -83,14 +83,14 @@ def document(machine: dict[str, Any], results: list[Result]) -> dict[str, Any]:
 
 
 def write_json(path: Path, machine: dict[str, Any], results: list[Result]) -> None:
-    """Write the run with every sample, a row to a line; times are in nanoseconds."""
+    """Write the run with every sample, one row per line; times are in nanoseconds."""
     rows = ",\n".join(f"  {json.dumps(result.as_json())}" for result in results)
     head = json.dumps(machine, indent=1).replace("\n", "\n ")
     path.write_text(f'{{\n "machine": {head},\n "results": [\n{rows}\n ]\n}}\n')
 
 
 def write_csv(path: Path, results: list[Result]) -> None:
-    """Write the rows; a cell of samples holds them with spaces between."""
+    """Write the rows; samples are separated by spaces within their cell."""
     columns = ("group", "name", "size", "call", "unit", "median", "min", "stddev", "samples")
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)

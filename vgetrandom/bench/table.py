@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tables of text: through rich where it is installed, plain where not, or as Markdown."""
+"""Tables as text: with rich if it is installed, otherwise plain, or as Markdown."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Table:
     """Rows of cells under a title.
 
     Attributes:
-        title: Stands above.
-        columns: Headings; one that begins with "<" has its column aligned left, others right.
+        title: Printed above the table.
+        columns: Headings; a leading "<" aligns the column left, others are aligned right.
         rows: Cells, as many as there are columns.
         sections: Numbers of the rows that begin a block.
-        strong: Numbers of the rows to stand out.
+        strong: Numbers of the rows to emphasise.
     """
 
     title: str
@@ -36,7 +36,7 @@ class Table:
 
 
 def plain(table: Table) -> str:
-    """Lay a table out in text of fixed width."""
+    """Format a table as fixed-width text."""
     headings, widths = table.headings(), table.widths()
 
     def line(cells: tuple[str, ...]) -> str:
@@ -55,7 +55,7 @@ def plain(table: Table) -> str:
 
 
 def markdown(table: Table) -> str:
-    """Lay a table out in Markdown."""
+    """Format a table as Markdown."""
     headings = table.headings()
     lines = [
         f"**{table.title}**",
@@ -84,10 +84,10 @@ def show(table: Table) -> None:
         if number in table.sections and number:
             pretty.add_section()
         pretty.add_row(*map(Text, row), style="bold" if number in table.strong else None)
-    # Neither colour nor bold for who wants none: https://no-color.org
+    # No colour and no bold if the user asks for none: https://no-color.org
     styled = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     console = Console(file=sys.stdout, color_system="auto" if styled else None)
-    # A pipe or a narrow terminal must not cut the figures short.
+    # A pipe or a narrow terminal must not truncate the figures.
     edges = 3 * len(table.columns) + 1
     console.width = max(console.width, sum(table.widths()) + edges, len(table.title))
     console.print(Text(table.title, style="bold"))

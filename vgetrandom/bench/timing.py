@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How one call is timed: the samplers that the groups are made of."""
+"""How one call is timed: the samplers that the groups consist of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from .peers import Call, Peer
 
 Sampler = Callable[[], dict[str, float]]
-"""Takes one sample: nanoseconds by case, "" where the peer's name says it all."""
+"""Takes one sample: nanoseconds by case, "" if the peer's name is enough."""
 
 
 class Draw(NamedTuple):
@@ -26,10 +26,10 @@ class Draw(NamedTuple):
 
 
 def timer(call: Call) -> Timer:
-    """A timer of processor time that calls the C function itself.
+    """A timer of processor time that calls the C function directly.
 
-    timeit compiles a loop for each timer: were it shared, the interpreter would specialise
-    the call for one peer and make the next one pay.
+    timeit compiles a loop for each timer. In a shared loop the interpreter would specialise the
+    call for one peer and slow down the next one.
     """
     names = [f"argument{i}" for i in range(len(call.arguments))]
     return Timer(
@@ -37,14 +37,14 @@ def timer(call: Call) -> Timer:
         # Locals of the loop cost less to look up than globals.
         setup="; ".join(f"{name} = values[{i}]" for i, name in enumerate(["function", *names])),
         globals={"values": (call.function, *call.arguments)},
-        # What this thread spent, in the kernel too, and not what others took from it meanwhile:
-        # no peer waits for anything.
+        # The time that this thread spent, in the kernel too, without what others took from it
+        # meanwhile. That is fair because no peer waits for anything.
         timer=thread_time,
     )
 
 
 def calibrate(timed: Timer, seconds: float) -> int:
-    """Find how many calls take that long; warms up on the way.
+    """Find how many calls take that long, which also warms up.
 
     Args:
         timed: What to run.
@@ -55,17 +55,17 @@ def calibrate(timed: Timer, seconds: float) -> int:
     """
     loops = 1
     while (took := timed.timeit(loops)) < seconds:
-        # At most tenfold, since a short trial misleads.
+        # At most tenfold, because a short trial is inaccurate.
         loops = min(loops * 10, int(loops * seconds / max(took, 1e-9) * 1.1) + 1)
     return loops
 
 
 def untimed(calls: int) -> int:
-    """How many calls to make before so many are timed.
+    """How many calls to make before that many are timed.
 
-    The row before has left its own data in the caches, and the heap and the processor as it needs
-    them: with large results the first call takes over the pages that the row before gave back, or
-    has to fetch new ones. That is not this row's doing, and would be charged to it.
+    The previous row has left its data in the caches, and the heap and the processor in a state that
+    suits it. With large results, the first call reuses pages that the previous row freed, or has
+    to fetch new ones. Without untimed calls that would be charged to this row.
     """
     return max(1, calls // 10)
 
@@ -105,8 +105,8 @@ def in_threads(count: int, draw: Draw, seconds: float) -> Sampler:
         try:
             for thread in threads:
                 thread.start()
-        except BaseException:  # no more threads to be had, or Ctrl-C
-            together.abort()  # or those that have started would wait for ever
+        except BaseException:  # no more threads can be started, or Ctrl-C
+            together.abort()  # otherwise those that have started would wait for ever
             raise
         for thread in threads:
             thread.join()
@@ -118,7 +118,7 @@ def in_threads(count: int, draw: Draw, seconds: float) -> Sampler:
 
 def distribution(draw: Draw, seconds: float) -> Sampler:
     """How long single calls take, the clock's own cost included."""
-    # The 99.9th percentile wants thousands of calls; large requests cannot have as many.
+    # The 99.9th percentile needs thousands of calls, which is too many for large requests.
     calls = max(1000, min(20_000, 10 * calibrate(timer(draw.call), seconds)))
     function, arguments = draw.call
 
@@ -142,7 +142,7 @@ def distribution(draw: Draw, seconds: float) -> Sampler:
 
 
 def at_refill(draw: Draw, _seconds: float) -> Sampler | None:
-    """The median of the calls that refilled the batch, as the peer's own counter tells them."""
+    """The median of the calls that refilled the batch, identified by the peer's own counter."""
     if not draw.peer.refills:
         return None
     refills = draw.peer.refills()

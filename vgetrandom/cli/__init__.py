@@ -8,9 +8,9 @@ runs.
 
 COMMANDS = {
     "bench": "measure it beside os.urandom, the kernel and other generators",
-    "info": "tell what is in use on this machine, and why",
+    "info": "report what is in use on this machine, and why",
     "cat": "write random bytes to standard output",
     "run": "run a Python program with vgetrandom behind its secure randomness",
-    "doctor": "probe what the running kernel does with droppable memory",
+    "doctor": "test what the running kernel does with droppable memory",
 }
-"""What each does, in the order of --help."""
+"""What each command does, in the order of --help."""

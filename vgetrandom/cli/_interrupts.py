@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Ctrl-C, SIGTERM and SIGHUP: one line and status 130, in whatever phase they come."""
+"""Ctrl-C, SIGTERM and SIGHUP: one line and status 130, whenever they come."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class _State:
     """What the signal handler needs to know.
 
     Attributes:
-        program: Who speaks.
-        raising: Whether something is under way that has to be put right or shown.
-        told: Whether the user knows already.
-        before: What handled the signals when the program started.
+        program: The name that messages begin with.
+        raising: Whether a signal must raise, because something has to be undone or shown first.
+        told: Whether the user has been told already.
+        before: The signals' handlers when the program started.
     """
 
     program = "vgetrandom"
@@ -36,7 +36,7 @@ class _State:
 
 
 def install() -> None:
-    """Handle the signals, except those that whoever started the program has set to be ignored."""
+    """Handle the signals, except those that were ignored when the program started."""
     for number in SIGNALS:
         before = signal.getsignal(number)
         if before != signal.SIG_IGN:
@@ -54,14 +54,14 @@ def uninstall() -> None:
 
 
 def _finish() -> None:
-    # The command has ended, and so have the exit hooks that others have registered since. What is
-    # left of the interpreter takes handlers away before it ends, and a signal would kill it.
+    # The command and all later exit hooks have ended. The interpreter removes handlers before it
+    # ends, and a signal would then kill it.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def speak_as(program: str) -> None:
-    """Set who is said to be interrupted.
+    """Set the name that messages begin with.
 
     Args:
         program (str): The program and its command.
@@ -70,7 +70,7 @@ def speak_as(program: str) -> None:
 
 
 def program() -> str:
-    """Tell who is running.
+    """Return the name of the running program.
 
     Returns:
         str: The program and its command.
@@ -81,8 +81,8 @@ def program() -> str:
 def _handle(_number: int, _frame: object) -> None:
     if _State.raising:
         raise KeyboardInterrupt
-    # Not an exception: one that is raised in a destructor or during an import would be printed with
-    # its traceback, and might be lost.
+    # Not by an exception: one that is raised in a destructor or during an import would be printed
+    # with its traceback, and could be lost.
     leave()
 
 
@@ -94,7 +94,7 @@ def tell(text: str = "interrupted") -> None:
     """
     if not _State.told:
         _State.told = True
-        # Not through sys.stderr, which may be in the middle of a write of its own.
+        # Not through sys.stderr, which may be in the middle of a write.
         with contextlib.suppress(OSError):
             os.write(2, f"{_State.program}: {text}\n".encode())
 
@@ -107,11 +107,11 @@ def leave() -> NoReturn:
 
 @contextlib.contextmanager
 def raised() -> Iterator[None]:
-    """While in this context, have the signals raise KeyboardInterrupt."""
+    """Make the signals raise KeyboardInterrupt inside this context."""
     hook = sys.unraisablehook
 
     def again(unraisable: sys.UnraisableHookArgs) -> None:
-        # It came in a destructor, which cannot pass it on: once more, a moment later.
+        # It came in a destructor, which cannot propagate it, so it is raised again a moment later.
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             signal.signal(signal.SIGALRM, _handle)
             signal.setitimer(signal.ITIMER_REAL, 0.001)

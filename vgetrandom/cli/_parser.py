@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> int:
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
         if name == chosen:
-            # The others are not imported: `info` shall not wait for the benchmark.
+            # The others are not imported: `info` should not wait for the benchmark's modules.
             _interrupts.speak_as(command.prog)
             module = importlib.import_module(f"vgetrandom.cli.{name}")
             module.add_arguments(command)

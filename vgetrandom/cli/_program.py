@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Become(BaseException):
-    """A command asks that another program take the process over."""
+    """Raised by a command that wants another program to take over the process."""
 
     def __init__(self, program: Callable[[], None]) -> None:
         self.program = program
@@ -41,7 +41,7 @@ _active: list[bool] = []
 
 
 def run(main: Callable[[], int]) -> int:
-    """Run a command whose every end is a documented one.
+    """Run a command, so that it can only end in a documented way.
 
     Args:
         main (Callable[[], int]): Runs the command, and returns its exit status.
@@ -76,7 +76,7 @@ def _guarded(main: Callable[[], int]) -> int:
         _fail(f"cannot write to standard output: {error.strerror}")
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (ImportError, SystemError) as error:  # the latter is the interpreter's, out of memory
+    except (ImportError, SystemError) as error:  # SystemError: the interpreter lacks memory
         _end_without_memory(str(error))
     except MemoryError:
         _end_without_memory("not enough memory")

@@ -8,7 +8,7 @@ import sys
 
 
 class Progress:
-    """The line. It is shown only where standard error is a terminal that can go back in it."""
+    """The line. It is shown only if standard error is a terminal that can overwrite a line."""
 
     def __init__(self) -> None:
         self._shown = bool(sys.stderr and sys.stderr.isatty())
@@ -26,7 +26,7 @@ class Progress:
             self._width = len(text)
 
     def clear(self) -> None:
-        """Leave nothing of the line."""
+        """Erase the line."""
         if self._width:
             self.show("")
             print("\r", end="", file=sys.stderr, flush=True)

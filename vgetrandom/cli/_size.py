@@ -16,20 +16,20 @@ _UNITS = {"": 1, "b": 512, "kB": 1000, "k": 1024}
 for _power, _letter in enumerate(_LETTERS, 1):
     _UNITS |= {_letter: 1024**_power, f"{_letter}iB": 1024**_power, f"{_letter}B": 1000**_power}
 
-_MOST_DIGITS = 40  # a size beyond every file; int() refuses thousands of digits
+_MOST_DIGITS = 40  # more than any file needs; int() refuses thousands of digits
 
 
 def size(text: str) -> int:
-    """Return the number of bytes that a text like ``4096``, ``16K`` or ``1GB`` stands for.
+    """Return the number of bytes that a text such as ``4096``, ``16K`` or ``1GB`` means.
 
     Args:
-        text (str): A number, perhaps with a suffix of ``head -c``.
+        text (str): A number with an optional suffix of ``head -c``.
 
     Returns:
         int: The number of bytes.
 
     Raises:
-        argparse.ArgumentTypeError: The text is no such size.
+        argparse.ArgumentTypeError: The text is not such a size.
     """
     match = re.fullmatch(r"([0-9]+)([A-Za-z]*)", text)
     if not match or match[2] not in _UNITS or len(match[1]) > _MOST_DIGITS:
@@ -39,11 +39,11 @@ def size(text: str) -> int:
 
 
 def size_between(low: int, high: int) -> Callable[[str], int]:
-    """Make a parser of sizes that have limits.
+    """Make a parser of sizes between two limits.
 
     Args:
-        low (int): The least number of bytes.
-        high (int): The greatest.
+        low (int): The smallest number of bytes.
+        high (int): The largest.
 
     Returns:
         Callable[[str], int]: Like `size`.

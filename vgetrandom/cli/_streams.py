@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Standard output that is written in full or says why not, and standard error that never fails."""
+"""Standard output that is complete or reports an error; standard error that never fails."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class OutputError(OSError):
 
 
 class ReaderGoneError(OutputError):
-    """Nobody reads standard output any more."""
+    """The reader of standard output has gone away."""
 
 
 def write_some(data: Buffer, descriptor: int = STDOUT) -> int:
-    """Write to standard output as much as it takes at once, and wait while it takes nothing.
+    """Write as much to standard output as it accepts at once, waiting while it accepts nothing.
 
     Args:
         data (Buffer): What to write.
-        descriptor (int): Another file than standard output.
+        descriptor (int): A file other than standard output.
 
     Returns:
         int: The number of bytes written.
 
     Raises:
-        ReaderGoneError: It is a pipe or a socket that nobody reads any more.
+        ReaderGoneError: It is a pipe or a socket without a reader.
         OutputError: It cannot be written to for another reason.
     """
     if descriptor in _closed:
@@ -57,7 +57,7 @@ def write_some(data: Buffer, descriptor: int = STDOUT) -> int:
         try:
             return os.write(descriptor, data)
         except BlockingIOError:
-            # Somebody else made it non-blocking, for everybody who shares it.
+            # Another process made it non-blocking, which affects all that share it.
             _wait(descriptor, None)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise ReaderGoneError(error.errno, error.strerror) from None
@@ -66,12 +66,12 @@ def write_some(data: Buffer, descriptor: int = STDOUT) -> int:
 
 
 def say(text: str) -> None:
-    """Print a line on standard error, where there is one.
+    """Print a line on standard error, if it is open.
 
     Args:
         text (str): What to say.
     """
-    # With None for a file, print() would write to standard output.
+    # print(file=None) would write to standard output.
     if sys.stderr:
         print(text, file=sys.stderr, flush=True)
 
@@ -99,7 +99,7 @@ class _Output(io.RawIOBase):
     def write(self, data: Buffer) -> int:
         left = memoryview(data)
         size = len(left)
-        # After an error the interpreter flushes once more when it ends: the error has been told.
+        # The interpreter flushes again when it ends; by then the error has been reported.
         while left and not self._failed:
             try:
                 left = left[write_some(left, self._descriptor) :]
@@ -131,14 +131,15 @@ def _text(raw: io.RawIOBase, old: object, errors: str) -> io.TextIOWrapper:
 
 
 def _occupy_closed() -> None:
-    """Take the numbers of closed streams, or the next file to be opened would become one."""
+    """Occupy the descriptors of closed streams, or the next opened file would become one."""
     for descriptor in (0, STDOUT, STDERR):
         try:
             os.fstat(descriptor)
         except OSError:
             _closed.add(descriptor)
     while _closed:
-        # Reading ends at once and writing fails as if it were closed. /dev/null may be missing.
+        # Reading returns the end of file at once, and writing fails as if it were closed. /dev/null
+        # may be missing.
         try:
             reader, writer = os.pipe()
         except OSError:
@@ -159,7 +160,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Give the program back the streams that it was started with."""
+    """Restore the streams that the program was started with."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     sys.stdout, sys.stderr = _before.pop()
@@ -170,7 +171,7 @@ def uninstall() -> None:
 
 @contextlib.contextmanager
 def flushed() -> Iterator[None]:
-    """Write out what is left in sys.stdout's buffer, to learn here whether that works."""
+    """Flush sys.stdout at the end, so that an error is raised here."""
     try:
         yield
     finally:

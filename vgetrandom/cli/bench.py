@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _UsageError(Exception):
-    """What the user must change before anything can be measured."""
+    """The user has to change something before anything can be measured."""
 
 
 def _check_writable(path: Path) -> None:
@@ -103,7 +103,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _check(options: Options) -> compare.Old | None:
-    """Find before measuring what would spoil the run after it; load the older run."""
+    """Find errors before measuring rather than after it; load the older run."""
     if options.fail_above is not None and not options.compare:
         raise _UsageError("--fail-above needs --compare")
     if options.plot:
@@ -127,7 +127,7 @@ def _check(options: Options) -> compare.Old | None:
 
 
 def _measure(steps: list[Step], effort: Effort, run: Run) -> int:
-    """Measure into RUN, whatever happens; the exit status."""
+    """Measure into RUN and return the exit status, whatever happens."""
     total = len(steps) * max(effort.workers, 1)
     line = Progress()
 

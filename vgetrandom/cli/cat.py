@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bytes",
         type=size,
         metavar="BYTES",
-        help="write exactly so many, with a suffix as for head -c: K, MB, GiB... (default: no end)",
+        help="how many to write, with a suffix as for head -c: K, MB, GiB... (default: no end)",
     )
 
 

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         int: the exit status: 0 when the kernel does as documented, 1 when a probe contradicts it
         or nothing could be probed.
     """
-    with _interrupts.raised():  # the probes put right what they changed
+    with _interrupts.raised():  # so that the probes undo what they changed
         rows = doctor.diagnose(thorough=args.thorough)
     reason = doctor.untried(rows)
     if args.json:

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         args (argparse.Namespace): What `add_arguments` parsed.
 
     Returns:
-        int: The exit status: 2 where there is no such script. Else the program has the last word.
+        int: The exit status: 2 if there is no such script, otherwise the program's.
     """
     if not args.program:
         _streams.say("vgetrandom run: error: SCRIPT or -m MODULE is missing")
@@ -81,12 +81,12 @@ def _working_directory() -> str | None:
 
 
 def _absolute(path: str) -> str:
-    # As Python has it: links and dots stay.
+    # As Python does it: links and dots are kept.
     return os.path.join(_working_directory() or "", path)  # noqa: PTH118
 
 
 def _set_first_path(folder: str | None) -> None:
-    # With -P there is no such entry, neither ours to be replaced nor the program's.
+    # With -P there is no such entry, neither ours nor the program's.
     if sys.flags.safe_path:
         return
     by_name = sys.modules["__main__"].__spec__ is not None  # python -m vgetrandom
@@ -95,7 +95,7 @@ def _set_first_path(folder: str | None) -> None:
 
 
 def _new_main() -> ModuleType:
-    """Make the program's `__main__`. Ours stays as it is, for the frames that run in it."""
+    """Make the program's `__main__`. Ours is kept for the frames that run in it."""
     before = vars(sys.modules["__main__"])
     main = ModuleType("__main__")
     vars(main).update({"__builtins__": builtins})
@@ -123,8 +123,8 @@ def _run_module(name: str, arguments: list[str]) -> None:
     sys.argv[:] = ["-m", *arguments]
     _set_first_path(_working_directory())
     _new_main()
-    # What `python -m` calls. run_module() would take the module away again when it has run, while
-    # its threads and exit hooks are still to come.
+    # What `python -m` calls. run_module() would remove the module when it has run, although its
+    # threads and exit hooks may still need it.
     runpy._run_module_as_main(name)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
