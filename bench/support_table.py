@@ -11,7 +11,6 @@ that a page and the records disagree.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -19,11 +18,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from blocks import DisagreementError, updated
+import blocks
+from blocks import Pages
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = Path("docs/recorded/support")
-BLOCK = "support"
 
 Row = dict[str, Any]
 
@@ -119,8 +118,8 @@ def short_table(rows: Iterable[Row]) -> str:
             cells.append(shown | {"tested": [f"{row['how']}{failed}"], "when": [row["date"]]})
     for key in MERGED:
         cells = _merged(cells, key)
-    lines = [[*(_cell(key, row[key]) for key in SHORT), _tested(row)] for row in cells]
-    return _table([*SHORT, "tested"], lines)
+    lines = [[*(_cell(key, row[key]) for key in (*SHORT, "tested")), _when(row)] for row in cells]
+    return _table([*SHORT, "tested", "when"], lines)
 
 
 def _merged(rows: list[dict[str, list[str]]], key: str) -> list[dict[str, list[str]]]:
@@ -148,26 +147,34 @@ def _cell(key: str, values: list[str]) -> str:
     return "; ".join(f"{name} {', '.join(versions)}" for name, versions in names.items())
 
 
-def _tested(row: dict[str, list[str]]) -> str:
+def _when(row: dict[str, list[str]]) -> str:
     first, last = min(row["when"]), max(row["when"])
-    return f"{row['tested'][0]}, {first}" + (f" to {last}" if last != first else "")
+    return first if last == first else f"{first} to {last}"
 
 
 def long_tables(rows: Iterable[Row]) -> str:
-    """Make a table of each kind of run, without the columns that would be empty."""
+    """Make a table of each kind of run; what all its rows have in common stands above it."""
     runs: dict[str, list[Row]] = {}
     for row in rows:
         runs.setdefault(row["how"], []).append(row)
     parts = []
     for how in sorted(runs, key=lambda how: (how != "whole suite", how)):
+        alike = [key for key in LONG if len(runs[how]) > 2 and _alike(runs[how], key)]
+        common = [f"{LONG[key]} {runs[how][0][key]}" for key in alike if runs[how][0][key] != ""]
         shown = {
             key: title
             for key, title in LONG.items()
-            if key == "failed" or any(row[key] for row in runs[how])
+            if key not in alike and any(row[key] != "" for row in runs[how])
         }
         lines = [[str(row[key]) for key in shown] for row in runs[how]]
-        parts.append(f"## {how[0].upper()}{how[1:]}\n\n{_table(list(shown.values()), lines)}")
+        parts.append(f"## {how[0].upper()}{how[1:]}")
+        parts += [f"In all rows: {', '.join(common)}."] if common else []
+        parts.append(_table(list(shown.values()), lines))
     return "\n\n".join(parts)
+
+
+def _alike(rows: list[Row], key: str) -> bool:
+    return len({row[key] for row in rows}) == 1
 
 
 def _table(titles: list[str], lines: list[list[str]]) -> str:
@@ -175,28 +182,18 @@ def _table(titles: list[str], lines: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
+def pages(root: Path) -> Pages:
+    """Make the blocks of each page of a checkout."""
+    rows = load(root / RECORDS)
+    return {
+        root / "README.md": {"support": short_table(rows)},
+        root / "docs" / "support.md": {"support": long_tables(rows)},
+    }
+
+
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Write or check the pages of a checkout; the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    args = parser.parse_args(arguments)
-    rows = load(root / RECORDS)
-    pages = {"README.md": short_table(rows), "docs/support.md": long_tables(rows)}
-    status = 0
-    for name, block in pages.items():
-        page = root / name
-        old = page.read_text(encoding="utf-8")
-        try:
-            new = updated(old, BLOCK, block)
-        except DisagreementError as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            return 1
-        if not args.check:
-            page.write_text(new, encoding="utf-8")
-        elif new != old:
-            print(f"{name} is not of {RECORDS}: run bench/support_table.py", file=sys.stderr)
-            status = 1
-    return status
+    return blocks.main(arguments, __doc__, lambda: pages(root))
 
 
 if __name__ == "__main__":

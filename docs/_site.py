@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the site has of files beside docs/: mkdocs calls these functions (mkdocs.yml, hooks).
 
-The start page shows the README's benchmark, which a recorded run has written, with its figure.
+The start page shows blocks of the README that scripts have written. Figures lie beside the pages:
+the site fetches nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -13,32 +14,30 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
-PLACE = "<!-- the README's benchmark -->"
+PLACE = re.compile(r"<!-- the README's (\w+) -->")
+FIGURE = re.compile(r"\]\(https://raw\.githubusercontent\.com/\S+?/(bench/results/(\S+\.svg))\)")
+
+# Links of pages that are read on GitHub and on package indexes as well.
+PAGE = re.compile(r"https://github\.com/vgetrandom/vgetrandom/blob/main/docs/([\w-]+\.md)")
 
 
-def _benchmark() -> str:
-    readme = (ROOT / "README.md").read_text()
-    return readme.split("<!-- benchmark: begin -->")[1].split("<!-- benchmark: end -->")[0]
-
-
-def _figure() -> Path:
-    found = re.search(r"!\[[^\]]*\]\(\S*/(bench/results/\S+\.svg)\)", _benchmark())
-    assert found, "the README's benchmark has no figure"
-    return ROOT / found[1]
+def _block(name: str) -> str:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return readme.split(f"<!-- {name}: begin -->")[1].split(f"<!-- {name}: end -->")[0]
 
 
 def on_files(files: Files, *, config: Any) -> Files:
-    """Add the figure: the site fetches nothing from elsewhere."""
-    figure = _figure()
-    files.append(File.generated(config, figure.name, abs_src_path=str(figure)))
+    """Add the figures of all pages."""
+    figures = set()
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        figures |= {path for path, _ in FIGURE.findall(page.read_text(encoding="utf-8"))}
+    for figure in sorted(figures):
+        path = ROOT / figure
+        files.append(File.generated(config, path.name, abs_src_path=str(path)))
     return files
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the benchmark where a page wants it."""
-    if PLACE not in markdown:
-        return markdown
-    block = re.sub(r"(!\[[^\]]*\])\(\S+\)", rf"\1({_figure().name})", _benchmark())
-    # The last column, the command that repeats the row, has no room here.
-    block = re.sub(r"^(\|.*\|)[^|\n]+\|$", r"\1", block, flags=re.MULTILINE)
-    return markdown.replace(PLACE, block)
+    """Put the README's blocks where a page wants them, with figures and pages of the site's own."""
+    markdown = PLACE.sub(lambda found: _block(found[1]), markdown)
+    return PAGE.sub(r"\1", FIGURE.sub(r"](\2)", markdown))

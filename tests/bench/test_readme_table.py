@@ -20,14 +20,22 @@ ROOT = Path(__file__).resolve().parents[2]
 CALLS = (("vgetrandom", 50.0), ("uuid.uuid4", 500.0), ("other", 75.0), ("slower", 100.0))
 
 
-def record(results: Path, name: str, date: str, median: float, libc: str = "glibc 2.36") -> Path:
+def record(  # noqa: PLR0913
+    results: Path,
+    name: str,
+    date: str,
+    median: float,
+    *,
+    libc: str = "glibc 2.36",
+    calls: tuple[tuple[str, float], ...] = CALLS,
+) -> Path:
     rows = [
         {"group": "bytes", "name": peer, "size": 16, "unit": "ns", "median": ns}
         for peer, ns in (("random_bytes", median), ("os.urandom", 250.0), (CONTROL, median * 1.02))
     ]
     rows += [
         {"group": "uuid", "name": peer, "size": 0, "call": "uuid4()", "unit": "ns", "median": ns}
-        for peer, ns in CALLS
+        for peer, ns in calls
     ]
     machine = {
         "date": date,
@@ -52,32 +60,46 @@ def checkout(tmp_path: Path) -> Path:
     record(results, "newer", "2026-02-01T00:00:00+00:00", 25.0)
     record(results, "older", "2026-01-01T00:00:00+00:00", 50.0)
     empty = ["\n".join(blocks.markers(name)) for name in ("benchmark", "calls")]
-    (tmp_path / "README.md").write_text("\n\n".join(["before", *empty, "after\n"]))
+    (tmp_path / "docs").mkdir()
+    for page in ("README.md", "docs/benchmarks.md"):
+        (tmp_path / page).write_text("\n\n".join(["before", *empty, "after\n"]))
     return tmp_path
 
 
 def test_the_newest_run_is_written(checkout: Path) -> None:
     assert readme_table.main(["--check"], checkout) == 1
     assert readme_table.main([], checkout) == 0
-    text = (checkout / "README.md").read_text()
-    row = "| 16 | 25.0 ns | 250.0 ns | 10.0 | `vgetrandom bench --groups bytes --sizes 16` |"
-    assert row in text
-    assert "bench/results/newer.svg" in text
-    assert "older" not in text
+    text = (checkout / "docs/benchmarks.md").read_text()
+    assert "| 16 | 25.0 ns | 250.0 ns | 10.0 |\n" in text
     assert "Control: random_bytes under two names differs by 2.0 %." in text
-    assert text.startswith("before\n")
-    assert text.endswith("\nafter\n")
+    short = (checkout / "README.md").read_text()
+    assert "| 16 | 25.0 ns | 250.0 ns | 10.0 |\n" in short
+    for page in (text, short):
+        assert "bench/results/newer.svg" in page
+        assert "older" not in page
+        assert page.startswith("before\n")
+        assert page.endswith("\nafter\n")
     assert readme_table.main(["--check"], checkout) == 0
+
+
+def test_what_is_faster_is_named(checkout: Path) -> None:
+    readme_table.main([], checkout)
+    assert "faster than ours: none." in (checkout / "README.md").read_text()
+    record(checkout / "bench/results", "newest", "2026-03-01T00:00:00+00:00", 300.0)
+    readme_table.main([], checkout)
+    assert "faster than ours: `os.urandom` at 16." in (checkout / "README.md").read_text()
 
 
 def test_the_newest_run_of_each_c_library_is_shown(checkout: Path) -> None:
     results = checkout / "bench/results"
     record(results, "another", "2026-01-01T00:00:00+00:00", 50.0, libc="glibc 2.101")
     assert readme_table.main([], checkout) == 0
-    text = (checkout / "README.md").read_text()
+    text = (checkout / "docs/benchmarks.md").read_text()
     assert text.index("with glibc 2.36:") < text.index("with glibc 2.101:")
     assert text.index("newer.json") < text.index("another.json")
     assert text.count("Control: ") == 2
+    row = "| 16 | 25.0 ns | 250.0 ns | 10.0 | 50.0 ns | 250.0 ns | 5.0 |"
+    assert row in (checkout / "README.md").read_text()
 
 
 def test_calls_are_held_against_the_baseline_and_the_fastest_other(
@@ -88,15 +110,32 @@ def test_calls_are_held_against_the_baseline_and_the_fastest_other(
     monkeypatch.setattr(readme_table, "GROUPS", (group,))
     assert readme_table.main([], checkout) == 0
     row = "| `uuid` | `uuid4()` | 50.0 ns | uuid.uuid4 500.0 ns | 10.0 | other 75.0 ns | 1.5 |"
-    assert row in (checkout / "README.md").read_text()
+    assert row in (checkout / "docs/benchmarks.md").read_text()
+    text = (checkout / "README.md").read_text()
+    assert "| `uuid4()` | 50.0 ns | uuid.uuid4 500.0 ns | 10.0 |\n" in text
+    assert "slower" not in text
+
+
+def test_calls_that_are_slower_are_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    peers = tuple(Peer(name, lambda _size: Call(bytes, ())) for name, _ in CALLS)
+    group = Group("uuid", "of uuid", (Function("uuid4()", peers),), baseline="uuid.uuid4")
+    monkeypatch.setattr(readme_table, "GROUPS", (group,))
+    slow = (("vgetrandom", 50.0), ("uuid.uuid4", 40.0))
+    record(checkout / "bench/results", "newest", "2026-03-01T00:00:00+00:00", 25.0, calls=slow)
+    assert readme_table.main([], checkout) == 0
+    text = (checkout / "README.md").read_text()
+    assert "1 calls were measured with glibc 2.36; slower than" in text
+    assert "what they stand beside: `uuid4()`." in text
 
 
 def test_a_changed_number_is_found(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    readme_table.main([], checkout)
-    readme = checkout / "README.md"
-    readme.write_text(readme.read_text().replace("25.0 ns", "24.0 ns"))
-    assert readme_table.main(["--check"], checkout) == 1
-    assert "newer.json" in capsys.readouterr().err
+    for name in ("README.md", "docs/benchmarks.md"):
+        readme_table.main([], checkout)
+        page = checkout / name
+        page.write_text(page.read_text().replace("25.0 ns", "24.0 ns"))
+        capsys.readouterr()
+        assert readme_table.main(["--check"], checkout) == 1
+        assert page.name in capsys.readouterr().err
 
 
 def test_a_figure_of_another_run_is_found(

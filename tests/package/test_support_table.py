@@ -67,7 +67,7 @@ def test_a_row_of_each_page(checkout: Path) -> None:
     record(checkout, {})
     found = "| droppable | vdso | vdso-generation | none |"
     assert lines(checkout, "README.md")[2:] == [
-        f"| 6.18.44 | x86_64 | glibc 2.41 | CPython 3.13.5 {found} whole suite, 2026-01-02 |"
+        f"| 6.18.44 | x86_64 | glibc 2.41 | CPython 3.13.5 {found} whole suite | 2026-01-02 |"
     ]
     where = "| 6.18.44+deb13-amd64 | x86_64 | glibc 2.41 | gcc 14.2.0 | CPython 3.13.5"
     counts = "avx512 | 3613 | 0 | 93 | 2026-01-02 |"
@@ -80,8 +80,16 @@ def test_what_is_alike_stands_in_one_row(checkout: Path) -> None:
     record(checkout, {"interpreter": "CPython 3.9.2", "passed": 3000})
     (row,) = lines(checkout, "README.md")[2:]
     assert "| CPython 3.9.2, 3.13.5; PyPy 7.3.20 (Python 3.11.13) |" in row
-    assert row.endswith("| whole suite, 2026-01-01 to 2026-01-02 |")
+    assert row.endswith("| whole suite | 2026-01-01 to 2026-01-02 |")
     assert len(lines(checkout, "docs/support.md")[2:]) == 3
+
+
+def test_what_is_common_to_a_long_table_stands_above_it(checkout: Path) -> None:
+    record(checkout, {}, {"interpreter": "CPython 3.12.1"}, {"interpreter": "CPython 3.14.0"})
+    assert lines(checkout, "docs/support.md")[0] == "| interpreter |"
+    text = (checkout / "docs/support.md").read_text()
+    assert "In all rows: kernel 6.18.44+deb13-amd64, architecture x86_64, " in text
+    assert ", failed 0, " in text
 
 
 def test_order_and_pages(checkout: Path) -> None:
@@ -101,7 +109,7 @@ def test_failures_are_told(checkout: Path) -> None:
     record(checkout, {"failed": 2, "errors": 1}, {"interpreter": "CPython 3.12.1"})
     failed, fine = sorted(lines(checkout, "README.md")[2:], key=len, reverse=True)
     assert "CPython 3.13.5" in failed
-    assert failed.endswith("whole suite: **3 failed**, 2026-01-02 |")
+    assert failed.endswith("whole suite: **3 failed** | 2026-01-02 |")
     assert "failed" not in fine
 
 
@@ -115,7 +123,7 @@ def test_the_newer_of_two_runs_is_shown(checkout: Path) -> None:
     record(checkout, {"failed": 7}, date="2026-01-03")
     record(checkout, {"failed": 8}, date="2026-01-02")
     record(checkout, {}, date="2026-01-01", how="tests/core")
-    assert "whole suite: **7 failed**, 2026-01-03" in lines(checkout, "README.md")[-1]
+    assert "whole suite: **7 failed** | 2026-01-03 |" in lines(checkout, "README.md")[-1]
     assert "8 failed" not in (checkout / "README.md").read_text()
     assert "## Tests/core" in (checkout / "docs/support.md").read_text()
 
@@ -131,7 +139,7 @@ def test_disagreement_is_found(checkout: Path, capsys: pytest.CaptureFixture[str
         page.write_text(written.replace("droppable", "none"))
         capsys.readouterr()
         assert support_table.main(["--check"], checkout) == 1
-        assert name in capsys.readouterr().err
+        assert page.name in capsys.readouterr().err
         page.write_text(written)
     record(checkout, {}, date="2026-01-04")
     assert support_table.main(["--check"], checkout) == 1
@@ -140,7 +148,7 @@ def test_disagreement_is_found(checkout: Path, capsys: pytest.CaptureFixture[str
 def test_missing_markers_are_found(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (checkout / "README.md").write_text("nothing here\n")
     assert support_table.main([], checkout) == 1
-    assert "README.md: the page has no" in capsys.readouterr().err
+    assert "a page has no" in capsys.readouterr().err
 
 
 def test_the_tables_agree_with_the_records() -> None:
