@@ -7,16 +7,12 @@
 
 #include <vgetrandom.h>
 
+#include "chunks.h"
 #include "slots.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-/* From here up the GIL is released, and Ctrl-C is answered between two stretches. */
-#define RELEASE_GIL_BYTES 8192
-#define STRETCH_BYTES ((size_t)16 << 20)
 
 /* Keystream is converted while it is still in the cache; as much as the core computes under one
  * key. */
@@ -185,15 +181,16 @@ static bool describe(struct numbers *numbers)
 
 /* ---- filling ---- */
 
-/* False with errno set where the kernel failed. */
-static bool fill_pieces(char *at, size_t size, size_t piece, const struct numbers *numbers)
+static bool fill_numbers(char *at, size_t size, bool one_draw, const void *how)
 {
+	const struct numbers *numbers = how;
+	size_t piece = one_draw ? size : PIECE_BYTES;
+
 	while (size > 0) {
 		size_t bytes = size < piece ? size : piece;
 		size_t count = bytes / numbers->width;
 		size_t words = count * numbers->word;
 
-		/* EINTR: a signal has ended the wait for the kernel's generator. */
 		if (vgetrandom(at + bytes - words, words, 0) != (ssize_t)words ||
 		    !numbers->convert(at, count, numbers))
 			return false;
@@ -203,57 +200,14 @@ static bool fill_pieces(char *at, size_t size, size_t piece, const struct number
 	return true;
 }
 
-static bool fill_stretch(char *at, size_t size, size_t piece, const struct numbers *numbers)
-{
-	bool filled;
-
-	if (size < RELEASE_GIL_BYTES)
-		return fill_pieces(at, size, piece, numbers);
-	Py_BEGIN_ALLOW_THREADS filled = fill_pieces(at, size, piece, numbers);
-	Py_END_ALLOW_THREADS return filled;
-}
-
-/* 0, or -1 with an exception set and nothing of a result left. */
-static int fill(char *buf, size_t size, const struct numbers *numbers)
-{
-	uint64_t process = vgetrandom_process();
-	/* Where a fork cannot be told, one draw has to serve it all: it knows by itself. */
-	size_t piece = process ? PIECE_BYTES : size;
-	size_t stretch = process ? STRETCH_BYTES : size;
-
-	for (size_t done = 0; done < size;) {
-		size_t bytes = size - done < stretch ? size - done : stretch;
-
-		if (fill_stretch(buf + done, bytes, piece, numbers))
-			done += bytes;
-		else if (errno != EINTR) {
-			PyErr_SetFromErrno(PyExc_OSError);
-			goto fail;
-		}
-		if ((size >= RELEASE_GIL_BYTES || done < size) && PyErr_CheckSignals())
-			goto fail;
-		/* A signal handler forked and this is the child: the parent has these too. */
-		uint64_t now = vgetrandom_process();
-
-		if (now != process) {
-			process = now;
-			done = 0;
-		}
-	}
-	return 0;
-
-fail:
-	memset(buf, 0, size);
-	return -1;
-}
-
 static PyObject *fill_buffer(PyObject *array, const struct numbers *numbers)
 {
 	Py_buffer view;
 
 	if (PyObject_GetBuffer(array, &view, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS))
 		return NULL;
-	int failed = fill(view.buf, (size_t)view.len / numbers->width * numbers->width, numbers);
+	size_t size = (size_t)view.len / numbers->width * numbers->width;
+	int failed = fill_in_chunks(view.buf, size, fill_numbers, numbers);
 
 	PyBuffer_Release(&view);
 	return failed ? NULL : Py_NewRef(Py_None);
@@ -308,12 +262,9 @@ static PyObject *one_double(PyObject *module, PyObject *unused)
 	uint64_t word;
 
 	(void)module, (void)unused;
-	while (vgetrandom(&word, sizeof(word), 0) != sizeof(word)) {
-		if (errno != EINTR)
-			return PyErr_SetFromErrno(PyExc_OSError);
-		if (PyErr_CheckSignals())
+	while (vgetrandom(&word, sizeof(word), 0) != sizeof(word))
+		if (after_failed_draw())
 			return NULL;
-	}
 	return PyFloat_FromDouble(to_double(word));
 }
 

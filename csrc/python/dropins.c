@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* vgetrandom._dropins: what random, secrets and uuid have natively. */
 #include "dropins.h"
+#include "failed_draw.h"
 #include "slots.h"
 #include "words.h"
 
-#include <errno.h>
-
 int draw_again(void *to, size_t size)
 {
-	while (vgetrandom(to, size, 0) != (ssize_t)size) {
-		/* The wait for the kernel's generator, early in boot, can be interrupted. */
-		if (errno != EINTR) {
-			PyErr_SetFromErrno(PyExc_OSError);
+	while (vgetrandom(to, size, 0) != (ssize_t)size)
+		if (after_failed_draw())
 			return -1;
-		}
-		if (PyErr_CheckSignals())
-			return -1;
-	}
 	return 0;
 }
 

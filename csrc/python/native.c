@@ -6,91 +6,36 @@
 #include <vgetrandom.h>
 
 #include "buffer.h"
+#include "chunks.h"
 #include "huge_pages.h"
 #include "linked.h"
 #include "slots.h"
 
-#include <errno.h>
-#include <string.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-/* From here up the GIL is released: what that costs is lost in the time the bytes take
- * (bench/gil.py). */
-#ifndef RELEASE_GIL_BYTES
-#define RELEASE_GIL_BYTES 8192
-#endif
-
-/* Between two of these Ctrl-C is answered. A few milliseconds with fresh memory. */
-#define CHUNK_BYTES ((Py_ssize_t)16 << 20)
-
-/* One chunk; -1 with errno set on failure. */
-static ssize_t fill_chunk(char *at, Py_ssize_t size)
+static bool fill_bytes(char *at, size_t size, bool one_draw, const void *how)
 {
-	ssize_t got;
-
-	if (size < RELEASE_GIL_BYTES)
-		return vgetrandom(at, (size_t)size, 0);
-	Py_BEGIN_ALLOW_THREADS got = vgetrandom(at, (size_t)size, 0);
-	Py_END_ALLOW_THREADS return got;
+	(void)one_draw, (void)how;
+	return vgetrandom(at, size, 0) == (ssize_t)size;
 }
 
-/* All of BUF, or -1 with an exception set. No handler of Python's runs once there are bytes in it.
- */
-static int fill_undisturbed(char *buf, Py_ssize_t size)
+/* No handler of Python's runs once there are bytes in BUF. */
+static int fill_in_one_draw(char *buf, size_t size)
 {
-	while (fill_chunk(buf, size) != size) {
-		if (errno != EINTR) {
-			PyErr_SetFromErrno(PyExc_OSError);
+	while (!fill_without_gil(fill_bytes, buf, size, true, NULL))
+		if (after_failed_draw())
 			return -1;
-		}
-		if (PyErr_CheckSignals())
-			return -1;
-	}
 	return 0;
 }
 
-static int fill_in_chunks(char *buf, Py_ssize_t size)
+/* 0, or -1 with an exception set. */
+static inline int fill_object(char *buf, size_t size)
 {
-	uint64_t process = vgetrandom_process();
-	Py_ssize_t touched = 0;
-
-	for (Py_ssize_t done = 0; done < size;) {
-		/* Whether a handler forked cannot be told here: better no answer to Ctrl-C. */
-		if (process == 0)
-			return fill_undisturbed(buf, size);
-		Py_ssize_t left = size - done;
-		Py_ssize_t chunk = left < CHUNK_BYTES ? left : CHUNK_BYTES;
-
-		if (done + chunk > touched)
-			touched = done + chunk;
-		if (fill_chunk(buf + done, chunk) == chunk)
-			done += chunk;
-		else if (errno != EINTR) {
-			PyErr_SetFromErrno(PyExc_OSError);
-			goto fail;
-		}
-		if (PyErr_CheckSignals())
-			goto fail;
-		/* A signal handler forked and this is the child: the parent has the chunks too. */
-		uint64_t now = vgetrandom_process();
-
-		if (now != process) {
-			process = now;
-			done = 0;
-		}
-	}
-	return 0;
-
-fail:
-	/* No part of a result; and the rest may be gigabytes that have no memory yet. */
-	memset(buf, 0, (size_t)touched);
-	return -1;
-}
-
-static inline int fill_object(char *buf, Py_ssize_t size)
-{
-	if (size < RELEASE_GIL_BYTES && vgetrandom(buf, (size_t)size, 0) == size)
+	if (size < RELEASE_GIL_BYTES && vgetrandom(buf, size, 0) == (ssize_t)size)
 		return 0;
-	return size <= CHUNK_BYTES ? fill_undisturbed(buf, size) : fill_in_chunks(buf, size);
+	return size <= CHUNK_BYTES ? fill_in_one_draw(buf, size)
+				   : fill_in_chunks(buf, size, fill_bytes, NULL);
 }
 
 PyDoc_STRVAR(random_bytes_doc,
@@ -173,7 +118,7 @@ static PyObject *random_bytes(PyObject *module, PyObject *arg)
 
 	if ((size_t)size >= HUGE_PAGES_FROM_BYTES)
 		advise_huge_pages(begin, (size_t)size);
-	if (fill_object(begin, size)) {
+	if (fill_object(begin, (size_t)size)) {
 		Py_DECREF(bytes);
 		return NULL;
 	}
@@ -204,7 +149,7 @@ static PyObject *random_bytes_into(PyObject *module, PyObject *arg)
 
 	if (get_fillable(arg, &view))
 		return NULL;
-	int failed = fill_object(view.buf, view.len);
+	int failed = fill_object(view.buf, (size_t)view.len);
 
 	PyBuffer_Release(&view);
 	/* Not Py_RETURN_NONE: 3.12's headers count on an immortal None, 3.11 has none. */

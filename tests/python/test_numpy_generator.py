@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -301,8 +302,30 @@ def test_ctrl_c_ends_a_large_fill_and_leaves_nothing() -> None:
     assert not out[: 1 << 21].any() or (out[: 1 << 21] != 0).all()
 
 
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_ctrl_c_takes_no_memory_for_what_was_not_filled_yet() -> None:
+    try:
+        out = np.empty(1 << 28)
+    except MemoryError:
+        pytest.skip("no 2 GiB to be had")
+    before = resident_bytes()
+    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            RNG.random(out=out)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert resident_bytes() - before < out.nbytes // 2
+
+
 def test_a_fork_in_the_middle_of_an_array() -> None:
-    """A handler of Python's forks between two stretches: parent and child share nothing."""
+    """A handler of Python's forks between two chunks: parent and child share nothing."""
 
     def forked() -> bytes:
         children: list[int] = []
