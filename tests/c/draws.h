@@ -20,6 +20,16 @@
 		_exit(1);                     \
 	} while (0)
 
+/* For what a machine lacks: says what it is, and ends with the status by which the test is skipped.
+ */
+#define skip(...)                    \
+	do {                         \
+		printf(__VA_ARGS__); \
+		printf("\n");        \
+		fflush(stdout);      \
+		_exit(77);           \
+	} while (0)
+
 #define LARGEST_DRAW (256 * 1024)
 
 /* Draws and records SIZE bytes, a multiple of 16 so that whatever is shared by two draws is found

@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import reference
-from support.libraries import hooked, scripted
+from support.conditions import new_thread, own_process
+from support.libraries import hooked, layout_of, scripted
+from support.mappings import mapping_of
 from support.model import Model
-from support.running import in_thread, join
+from support.running import in_child, in_thread, in_threads
 from support.script import Kernel, new_kernel
 from support.seccomp import refuse
+from support.windows import windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-own_process = pytest.mark.own_process
-new_thread = pytest.mark.new_thread
-
 MADV_WIPEONFORK = 18
-BATCH = 3040
-BULK = 65536
+LAYOUT = layout_of(scripted())
+BATCH = LAYOUT.batch_bytes
+BULK = LAYOUT.bulk_bytes
 
 
 def hchacha20(key: bytes, data: bytes) -> bytes:
@@ -161,8 +162,7 @@ def test_cloned_kernels_part() -> None:
         kernel.request(data)
     streams = [b"".join(kernel.draw(1000) for _ in range(20)) for kernel in copies]
     assert streams[1] == streams[2]  # the test can fail
-    windows = [{stream[at : at + 16] for at in range(len(stream) - 15)} for stream in streams]
-    assert not windows[0] & windows[1]
+    assert not windows(streams[0]) & windows(streams[1])
 
 
 # --- they stay ---
@@ -199,19 +199,16 @@ def test_in_a_child_and_in_what_it_is_given() -> None:
     kernel = new_kernel()
     kernel.draw(16)
     kernel.request(b"secret")
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            model = Model(kernel)
-            model.keyed = True
-            check(kernel, model, 100)
-            give(kernel, model, b"the child's own")
-            check(kernel, model, 100)
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitpid(pid, 0)[1] == 0
+
+    def child() -> bytes:
+        model = Model(kernel)
+        model.keyed = True
+        check(kernel, model, 100)
+        give(kernel, model, b"the child's own")
+        check(kernel, model, 100)
+        return b"right"
+
+    assert in_child(child) == b"right"
     # What the child was given is not its parent's.
     assert pool(kernel) == kernel.additional.pool
 
@@ -225,12 +222,10 @@ def test_given_in_the_middle_of_a_draw(kernel: Kernel, size: int, at: int) -> No
     check(kernel, model, BATCH - 8)
     call = kernel.calls + at
     data = random.randbytes(20)
-    callback = kernel.on_call(lambda number: kernel.request(data) if number == call else None)
     model.events = {call: lambda: model.request(data)}
-    check(kernel, model, size)
-    kernel.script.on_call = kernel.ffi.NULL
-    model.events = {}  # which it was too short for
-    del callback
+    with kernel.on_call(lambda number: kernel.request(data) if number == call else None):
+        check(kernel, model, size)
+    model.events = {}  # if the draw made too few calls for it
     check(kernel, model, size)
 
 
@@ -238,21 +233,17 @@ def test_given_in_the_middle_of_a_draw(kernel: Kernel, size: int, at: int) -> No
 def test_callers_at_the_same_time_lose_nothing() -> None:
     """Each gives the same: what the pool becomes does not depend on who was first."""
     kernel = new_kernel()
-    threads, times, data = 8, 500, b"x" * 40
-    barrier = threading.Barrier(threads)
+    count, times, data = 8, 500, b"x" * 40
+    barrier = threading.Barrier(count)
     reseed = kernel.lib.vgetrandom_reseed
 
-    def give_often() -> None:
+    def give_often(_: int) -> None:
         barrier.wait()
         for _ in range(times):
             reseed(data, len(data))
 
-    running = [threading.Thread(target=give_often) for _ in range(threads)]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        join(thread)
-    for _ in range(threads * times):
+    in_threads(count, give_often)
+    for _ in range(count * times):
         kernel.additional.give(data)
     assert pool(kernel) == kernel.additional.pool
 
@@ -282,45 +273,34 @@ def test_a_handler_may_give_in_the_middle_of_giving() -> None:
 # --- where they lie ---
 
 
-def flags_of(address: int) -> set[str]:
-    """The flags that the kernel has for the mapping of an address."""
-    inside = False
-    with open("/proc/self/smaps", encoding="utf-8", errors="surrogateescape") as smaps:
-        for line in smaps:
-            first = line.split()[0]
-            if "-" in first and not first.endswith(":"):
-                begin, end = (int(part, 16) for part in first.split("-"))
-                inside = begin <= address < end
-            elif inside and first == "VmFlags:":
-                return set(line.split()[1:])
-    pytest.skip("/proc/self/smaps has no VmFlags here")
-
-
 def address(kernel: Kernel) -> int:
     return int(kernel.ffi.cast("uintptr_t", kernel.lib.hook_additional_pool()))
+
+
+def flags_of_the_pool(kernel: Kernel) -> frozenset[str]:
+    """The flags that the kernel has for the pool's memory."""
+    return mapping_of(address(kernel)).flags
 
 
 @own_process
 def test_out_of_core_dumps_and_swap_as_far_as_can_be() -> None:
     kernel = new_kernel()
     kernel.draw(16)
-    before = flags_of(address(kernel))
+    before = flags_of_the_pool(kernel)
     assert not {"dd", "lo"} & before
     kernel.request(b"secret")
     kernel.draw(16)
     refused = [note for note in kernel.notes() if "reseed()" in note and "refused" in note]
-    flags = flags_of(address(kernel))
+    flags = flags_of_the_pool(kernel)
     assert ("dd" in flags) != any("DONTDUMP" in note for note in refused)
     assert ("lo" in flags) != any("mlock" in note for note in refused)
-    pid = os.fork()
-    if pid == 0:  # locks are not inherited
-        status = 1
-        try:
-            kernel.draw(16)
-            status = flags_of(address(kernel)) != flags
-        finally:
-            os._exit(status)
-    assert os.waitpid(pid, 0)[1] == 0
+
+    def child() -> bytes:
+        kernel.draw(16)
+        return " ".join(sorted(flags_of_the_pool(kernel))).encode()
+
+    # Locks are not inherited: the child has to lock it again.
+    assert in_child(child).decode().split() == sorted(flags)
 
 
 @own_process
@@ -328,7 +308,7 @@ def test_protected_where_nothing_tells_processes_apart() -> None:
     refuse("madvise", errno.EINVAL, 2, 0xFFFFFFFF, MADV_WIPEONFORK)
     kernel = new_kernel()
     kernel.request(b"secret")
-    assert "dd" in flags_of(address(kernel))
+    assert "dd" in flags_of_the_pool(kernel)
 
 
 @own_process
@@ -338,7 +318,7 @@ def test_what_is_refused_is_told_also_where_no_state_is_kept() -> None:
     kernel.request(b"secret")
     kernel.draw(16)
     assert any("reseed()" in note and "DONTDUMP" in note for note in kernel.notes())
-    assert "dd" not in flags_of(address(kernel))
+    assert "dd" not in flags_of_the_pool(kernel)
 
 
 def test_the_pool_has_its_page_to_itself() -> None:

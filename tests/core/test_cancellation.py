@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import vgetrandom
-from support.programs import run
+from support import programs
 
 # What of libc the library may call: no cancellation points, and nothing that allocates.
 HARMLESS = {
@@ -46,7 +46,7 @@ HARMLESS = {
 
 @pytest.mark.parametrize("what", ["draw", "prepare", "info"])
 def test_draws_return_whatever_is_to_become_of_their_thread(what: str) -> None:
-    assert run("cancelled", what)["records"] > 0
+    assert programs.figures("cancelled", what)["records"] > 0
 
 
 def test_only_harmless_functions_of_libc_are_called() -> None:

@@ -5,28 +5,20 @@ from __future__ import annotations
 
 import faulthandler
 import itertools
-import os
 import random
 import signal
-from typing import Any
 
 import pytest
 
 import vgetrandom
 from support import libraries
+from support.conditions import own_process, unless_set
+from support.core import Core
 from support.reference import BLOCK_BYTES, GROUP_BLOCKS, GROUP_BYTES, keystream, standard
-from support.running import in_child
+from support.running import end_of_child
 from support.script import Kernel
 
 FFI, LIB = libraries.hooked()
-LAYOUT = FFI.new("struct hook_layout *")
-LIB.hook_layout(LAYOUT)
-
-
-def text(string: Any) -> str:
-    raw = FFI.string(string)
-    assert isinstance(raw, bytes)
-    return raw.decode()
 
 
 ALL = libraries.chacha20_sets()
@@ -138,7 +130,8 @@ def test_reference_is_right_and_in_the_same_order() -> None:
 
 def test_every_length_up_to_four_batches(chosen: int) -> None:
     rng = random.Random(chosen)
-    for groups in range(4 * LAYOUT.keystream_bytes // GROUP_BYTES + 1):
+    batch = libraries.layout_of(libraries.hooked()).keystream_bytes
+    for groups in range(4 * batch // GROUP_BYTES + 1):
         key, nonce = rng.randbytes(32), rng.randrange(2**64)
         expected = keystream(key, groups * GROUP_BYTES, 0, nonce)
         assert computed(chosen, key, groups, (0, nonce)) == expected, groups
@@ -271,19 +264,19 @@ def fresh_kernel(monkeypatch: pytest.MonkeyPatch, value: str | None) -> Kernel:
     return Kernel(libraries.fresh("scripted"))
 
 
-@pytest.mark.own_process
+@own_process
 @pytest.mark.parametrize("name", SETS)
 def test_forced(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = fresh_kernel(monkeypatch, name)
-    assert kernel.text(kernel.info().chacha20) == name
+    assert kernel.told("chacha20") == name
     assert not any("VGETRANDOM_CHACHA20" in note for note in kernel.notes())
 
 
-@pytest.mark.own_process
+@own_process
 @pytest.mark.parametrize("value", [None, ""])
 def test_best_by_default(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = fresh_kernel(monkeypatch, value)
-    assert kernel.text(kernel.info().chacha20) == SETS[0]
+    assert kernel.told("chacha20") == SETS[0]
     assert not any("VGETRANDOM_CHACHA20" in note for note in kernel.notes())
 
 
@@ -291,50 +284,49 @@ UNKNOWN = ["AVX2", "avx", "sse", "sse2 ", "avx512f", "none", "off", "0", "x" * 1
 ELSEWHERE = [name for name in ALL if name not in SETS]
 
 
-@pytest.mark.own_process
+@own_process
 @pytest.mark.parametrize("value", UNKNOWN)
 def test_unknown_names_are_reported(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = fresh_kernel(monkeypatch, value)
-    assert kernel.text(kernel.info().chacha20) == SETS[0]
+    assert kernel.told("chacha20") == SETS[0]
     assert any("VGETRANDOM_CHACHA20 is not one of" in note for note in kernel.notes())
 
 
-@pytest.mark.own_process
+@own_process
 @pytest.mark.parametrize("value", ELSEWHERE)
 def test_unsupported_names_are_reported(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = fresh_kernel(monkeypatch, value)
-    assert kernel.text(kernel.info().chacha20) == SETS[0]
+    assert kernel.told("chacha20") == SETS[0]
     assert any("cannot be used here" in note for note in kernel.notes())
 
 
 # --- a set that computes wrong is not used ---
 
 
-class Unsound:
+class Unsound(Core):
     """A core whose sets are all in plain C, and wrong where they are told to be."""
 
     def __init__(self) -> None:
-        self.ffi, self.lib = libraries.fresh("unsound")
+        super().__init__(libraries.fresh("unsound"))
 
-    def info(self) -> tuple[str, list[str]]:
-        info = self.ffi.new("struct vgetrandom_info *")
-        self.lib.vgetrandom_get_info(info)
-        notes = [text(note) for note in info.notes if note != FFI.NULL]
-        return text(info.chacha20), [note for note in notes if "chacha20" in note.lower()]
+    def choice(self) -> tuple[str, list[str]]:
+        """The set that it chose, and its notes about that."""
+        notes = [note for note in self.notes() if "chacha20" in note.lower()]
+        return self.told("chacha20"), notes
 
 
-@pytest.mark.own_process
-@pytest.mark.skipif("VGETRANDOM_CHACHA20" in os.environ, reason="VGETRANDOM_CHACHA20 is set")
+@own_process
+@unless_set("VGETRANDOM_CHACHA20")
 class TestUnsound:
     def test_all_are_right(self) -> None:
-        assert Unsound().info() == (BEST, [])
+        assert Unsound().choice() == (BEST, [])
 
     def test_the_next_best_is_chosen_and_the_wrong_ones_are_named(self) -> None:
         core = Unsound()
         *wrong, last = SETS
         for name in wrong:
             core.lib.unsound_block(name.encode(), 0)
-        chosen, notes = core.info()
+        chosen, notes = core.choice()
         assert chosen == last
         assert len(notes) == len(wrong)
         for name in wrong:
@@ -348,25 +340,25 @@ class TestUnsound:
         core = Unsound()
         best, second, *_ = SETS
         core.lib.unsound_block(best.encode(), block)
-        assert core.info()[0] == second
+        assert core.choice()[0] == second
 
     def test_a_forgotten_carry(self) -> None:
         core = Unsound()
         best, second, *_ = SETS
         core.lib.unsound_carry(best.encode())
-        assert core.info()[0] == second
+        assert core.choice()[0] == second
 
     def test_a_nonce_that_is_not_used(self) -> None:
         core = Unsound()
         best, second, *_ = SETS
         core.lib.unsound_nonce(best.encode())
-        assert core.info()[0] == second
+        assert core.choice()[0] == second
 
     def test_the_forced_one_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VGETRANDOM_CHACHA20", "portable")
         core = Unsound()
         core.lib.unsound_block(b"portable", 3)
-        chosen, notes = core.info()
+        chosen, notes = core.choice()
         assert chosen == BEST
         assert any("portable failed its known-answer test" in note for note in notes)
         assert any("cannot be used here" in note for note in notes)
@@ -377,13 +369,8 @@ class TestUnsound:
         for name in ALL:
             core.lib.unsound_block(name.encode(), 0)
 
-        def draw() -> bytes:
-            pid = os.fork()
-            if pid == 0:
-                faulthandler.disable()
-                buffer = core.ffi.new("uint8_t[]", 16)
-                core.lib.vgetrandom(buffer, 16, 0)
-                os._exit(0)
-            return str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode()
+        def draw(_: int) -> None:
+            faulthandler.disable()
+            core.draw(16)
 
-        assert in_child(draw) == str(-signal.SIGABRT).encode()
+        assert end_of_child(draw) == (b"", -signal.SIGABRT)

@@ -4,30 +4,22 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
-import vgetrandom
-from support import libraries
+from support import libraries, programs
+from support.conditions import new_thread, own_process, stateful
 from support.model import Model
 from support.running import in_thread
 from support.script import Kernel, new_kernel
+from support.windows import windows
 
-own_process = pytest.mark.own_process
-new_thread = pytest.mark.new_thread
-stateful = pytest.mark.skipif(vgetrandom.info().memory == "none", reason="no states are kept")
-
-BATCH = 3040
-BULK = 65536
+LAYOUT = libraries.layout_of(libraries.scripted())
+BATCH = LAYOUT.batch_bytes
+BULK = LAYOUT.bulk_bytes
 DRAWN_BEFORE = 100
 NO_CLOCK = 999
-WINDOW = 16
-
-
-def windows(stream: bytes) -> set[bytes]:
-    return {stream[at : at + WINDOW] for at in range(len(stream) - WINDOW + 1)}
 
 
 def cloned(clocks: tuple[int, int], sizes: list[int]) -> list[bytes]:
@@ -74,11 +66,9 @@ def test_a_draw_that_is_done_again_has_a_new_reading(kernel: Kernel) -> None:
     assert kernel.draw(16) == model.draw(16)
     call = kernel.calls
     before = kernel.script.clock_readings
-    callback = kernel.on_call(lambda number: kernel.drop() if number == call else None)
     model.events = {call: model.drop}
-    assert kernel.draw(BULK) == model.draw(BULK)
-    kernel.script.on_call = kernel.ffi.NULL
-    del callback
+    with kernel.on_call(lambda number: kernel.drop() if number == call else None):
+        assert kernel.draw(BULK) == model.draw(BULK)
     assert kernel.script.clock_readings - before == 3
 
 
@@ -113,27 +103,18 @@ def test_a_thread_that_draws_for_an_object_only_is_asked_too(*, forbidden: bool)
     assert kernel.script.coarse_readings - coarse_before == forbidden
 
 
-def forbidden_counter(*arguments: str) -> int:
-    done = subprocess.run(
-        [libraries.program("forbidden_counter"), *arguments], timeout=60, check=False
-    )
-    if done.returncode == 77:
-        pytest.skip("prctl(PR_SET_TSC) forbids nothing here")
-    return done.returncode
+def test_draws_go_on_where_the_counter_is_forbidden() -> None:
+    assert programs.end("forbidden_counter").returncode == 0
 
 
-def test_the_counter_is_forbidden() -> None:
-    assert forbidden_counter() == 0
-
-
-def test_the_counter_is_forbidden_to_one_thread() -> None:
-    assert forbidden_counter("thread") == 0
+def test_draws_go_on_where_the_counter_is_forbidden_to_one_thread() -> None:
+    assert programs.end("forbidden_counter", "thread").returncode == 0
 
 
 @stateful
-def test_the_counter_is_forbidden_later() -> None:
-    """As from libc's clock_gettime()."""
-    assert forbidden_counter("later") == -signal.SIGSEGV
+def test_a_process_that_forbids_the_counter_later_is_killed() -> None:
+    """libc's clock_gettime() ends it in the same way."""
+    assert programs.end("forbidden_counter", "later").returncode == -signal.SIGSEGV
 
 
 # --- the real clocks ---

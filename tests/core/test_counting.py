@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 import vgetrandom
-from support import libraries
-from support.running import in_child, in_thread, join, raw_clone
-from support.script import Kernel
+from support.conditions import own_process
+from support.running import in_child, in_thread, raw_clone, threads
+from support.script import Kernel, new_kernel
 from support.seccomp import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.own_process
+pytestmark = own_process
 
 INFO = vgetrandom.info()
 GRND_INSECURE = 4
@@ -38,8 +38,8 @@ def core(kind: str, monkeypatch: pytest.MonkeyPatch) -> Kernel:
         refuse("madvise", errno.EINVAL, 2, 0xFFFFFFFF, MADV_WIPEONFORK)
     elif kind != "droppable":
         monkeypatch.setenv("VGETRANDOM_MEMORY", kind)
-    kernel = Kernel(libraries.fresh("scripted"))
-    memory = kernel.text(kernel.info().memory)
+    kernel = new_kernel()
+    memory = kernel.told("memory")
     if memory != ("none" if kind == "refused" else kind):
         pytest.skip(f"memory is {memory} here")
     return kernel
@@ -108,7 +108,7 @@ def test_more_threads_than_counters(kind: str, monkeypatch: pytest.MonkeyPatch) 
     count = 150
     barrier = threading.Barrier(count + 1)
 
-    def draw() -> None:
+    def draw(_: int) -> None:
         kernel.draw(16)
         barrier.wait()
         barrier.wait()
@@ -116,24 +116,20 @@ def test_more_threads_than_counters(kind: str, monkeypatch: pytest.MonkeyPatch) 
             kernel.draw(16, GRND_INSECURE)
 
     before = counts(kernel)
-    threads = [threading.Thread(target=draw) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    barrier.wait()
-    began = difference(counts(kernel), before)
+    with threads(count, draw):
+        barrier.wait()
+        began = difference(counts(kernel), before)
+        barrier.wait()
     if kind in ("none", "refused"):
         assert began == {"syscalls": count, "fallbacks": count}
     else:
         assert began == {"syscalls": count, "refills": count, "reseeds_first": count}
-    barrier.wait()
-    for thread in threads:
-        join(thread)
     assert difference(counts(kernel), before) == began | {"syscalls": count + 20 * count}
 
 
 @ways
 def test_nothing_vanishes_when_memory_comes_back(fork: Callable[[], int]) -> None:
-    kernel = Kernel(libraries.fresh("scripted"))
+    kernel = new_kernel()
     buffer = kernel.ffi.new("uint8_t[]", 16)
     stats = kernel.ffi.new("struct vgetrandom_stats *")
     draw, get_stats = kernel.lib.vgetrandom, kernel.lib.vgetrandom_get_stats
@@ -150,7 +146,7 @@ def test_nothing_vanishes_when_memory_comes_back(fork: Callable[[], int]) -> Non
     for _ in range(100):
         kernel.draw(16)
     if INFO.memory != "none":
-        assert kernel.text(kernel.info().memory) == INFO.memory
+        assert kernel.told("memory") == INFO.memory
         assert 50 < kernel.stats().syscalls <= 150
         assert 50 <= kernel.stats().fallbacks < 150
     before = counts(kernel)

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import random
-import threading
 
 import pytest
 
 import vgetrandom
+from support import programs
 from support.mappings import (
     MADV_DONTNEED,
     MADV_PAGEOUT,
@@ -16,7 +16,7 @@ from support.mappings import (
     skip_unless_supported,
     states_mappings,
 )
-from support.programs import run
+from support.running import meanwhile
 from support.windows import assert_unique
 
 MEMORY = vgetrandom.info().memory
@@ -82,20 +82,16 @@ def test_from_another_thread_meanwhile(advice: int, rounds: int) -> None:
     vgetrandom.random_bytes(1)
     skip_unless_supported(advice)
     pages = states_mappings()
-    stop = threading.Event()
 
     def drop() -> None:
         # cffi releases the GIL for it.
-        while not stop.is_set():
-            for mapping in pages:
-                mapping.advise(advice)
+        for mapping in pages:
+            mapping.advise(advice)
 
     rng = random.Random(advice)
     outputs = []
-    dropper = threading.Thread(target=drop)
     before = wiped()
-    dropper.start()
-    try:
+    with meanwhile(drop):
         # A busy machine may not have dropped anything by then: longer.
         for i in range(2000):
             if i >= 50 and wiped() > before:
@@ -103,9 +99,6 @@ def test_from_another_thread_meanwhile(advice: int, rounds: int) -> None:
             outputs += [vgetrandom.random_bytes(rng.choice(SIZES)) for _ in range(20 * rounds)]
             # Several chunks of a size that releases the GIL.
             outputs.append(vgetrandom.random_bytes(16 * rng.randrange(600, 20_000)))
-    finally:
-        stop.set()
-        dropper.join()
     assert wiped() > before
     assert_unique(outputs)
 
@@ -113,7 +106,7 @@ def test_from_another_thread_meanwhile(advice: int, rounds: int) -> None:
 @pytest.mark.parametrize("advice", ["pageout", "dontneed"])
 def test_from_another_thread_in_c(advice: str, rounds: int) -> None:
     """Three threads draw as fast as they can while a fourth drops their pages."""
-    figures = run("drop_draws", 10_000 * rounds, advice)
+    figures = programs.figures("drop_draws", 10_000 * rounds, advice)
     assert figures["mappings"] > 0
     assert figures["drops"] > 0
     assert figures["wiped"] > 0

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.libraries import scripted
+from support.conditions import new_thread, own_process
+from support.libraries import layout_of, scripted
 from support.model import KEY_BYTES, Model
 from support.script import GETRANDOM, GRND_NONBLOCK, VDSO, new_kernel
 
 if TYPE_CHECKING:
     from support.script import Kernel
 
-pytestmark = pytest.mark.new_thread
+pytestmark = new_thread
 
-FFI, LIB = scripted()
-LAYOUT = FFI.new("struct hook_layout *")
-LIB.hook_layout(LAYOUT)
+LAYOUT = layout_of(scripted())
 BATCH = LAYOUT.batch_bytes
 
 ERRORS = [errno.EINTR, errno.EAGAIN, errno.ENOSYS, errno.EPERM]
@@ -77,7 +76,7 @@ def test_a_generator_that_is_not_ready_is_asked_once(kernel: Kernel, size: int, 
     works_again(kernel, size)
 
 
-@pytest.mark.own_process
+@own_process
 def test_early_after_boot() -> None:
     """The vDSO is not ready either when the watched word is first looked for."""
     kernel = new_kernel()
@@ -187,11 +186,10 @@ def test_the_fallback_is_not_stopped_by_a_signal_between_its_pieces(kernel: Kern
         kernel.script.getrandom_answer = events.get(call - first + 1, 0)
 
     kernel.answer_with(10)
-    keep = kernel.on_call(on_call)
-    kernel.ffi.errno = errno.EXDEV
-    drawn = kernel.draw(100)
-    assert kernel.ffi.errno == errno.EXDEV
-    del keep
+    with kernel.on_call(on_call):
+        kernel.ffi.errno = errno.EXDEV
+        drawn = kernel.draw(100)
+        assert kernel.ffi.errno == errno.EXDEV
     assert [answer for _, _, answer in kernel.since(first)] == [10, -errno.EINTR, 90]
     assert drawn == kernel.answer(first, 10) + kernel.answer(first + 2, 90)
     kernel.lib.hook_check_in(state)

@@ -7,22 +7,30 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 import vgetrandom
-from support.programs import run
-from support.running import glibc_fork, in_child, in_thread, raw_clone
+from support import programs
+from support.conditions import stateful
+from support.running import (
+    finish,
+    glibc_fork,
+    in_child,
+    in_thread,
+    in_threads,
+    meanwhile,
+    raw_clone,
+    read_all,
+    threads,
+)
 from support.windows import assert_unrelated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 INFO = vgetrandom.info()
-stateful = pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
-
 ways = pytest.mark.parametrize("fork", [os.fork, glibc_fork, raw_clone])
 
 
@@ -84,42 +92,27 @@ def test_from_another_thread_than_the_main_one(fork: Callable[[], int]) -> None:
 
 
 def test_while_other_threads_draw(rounds: int) -> None:
-    stop = threading.Event()
     outputs: list[bytes] = []
 
-    def keep_drawing() -> None:
-        while not stop.is_set():
-            outputs.append(vgetrandom.random_bytes(10_000))
-            del outputs[:-50]
+    def draw_here() -> None:
+        outputs.append(vgetrandom.random_bytes(10_000))
+        del outputs[:-50]
 
     def child() -> bytes:
         mine = [draw()]
-        threads = [threading.Thread(target=lambda: mine.append(draw())) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(3, lambda _: mine.append(draw()))
         return b"".join(mine)
 
-    threads = [threading.Thread(target=keep_drawing) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
+    with meanwhile(draw_here, count=3):
         children = [in_child(child) for _ in range(2 * rounds)]
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
     assert_unrelated(*children, *outputs[-20:], draw())
 
 
 def test_large_draws_of_another_thread_go_on_in_the_parent_alone() -> None:
     vgetrandom.random_bytes(16)
     large: list[bytes] = []
-    thread = threading.Thread(target=lambda: large.append(vgetrandom.random_bytes(64 << 20)))
-    thread.start()
-    children = [in_child(draw) for _ in range(5)]
-    thread.join()
+    with threads(1, lambda _: large.append(vgetrandom.random_bytes(64 << 20))):
+        children = [in_child(draw) for _ in range(5)]
     for child in children:
         assert child[:16] not in large[0]
     assert_unrelated(*children)
@@ -179,9 +172,8 @@ def test_posix_spawn() -> None:
         sys.executable, [sys.executable, "-P", "-c", PROGRAM], os.environ, file_actions=[action]
     )
     os.close(sender)
-    with os.fdopen(receiver, "rb") as pipe:
-        child = pipe.read()
-    assert os.waitpid(pid, 0)[1] == 0
+    child = read_all(receiver)
+    finish(pid)
     assert_unrelated(before, child, vgetrandom.random_bytes(1000))
 
 
@@ -218,7 +210,7 @@ def test_counters_start_again_in_the_child(fork: Callable[[], int]) -> None:
 @pytest.mark.parametrize("how", ["fork", "clone"])
 def test_generations_of_threads(how: str, where: str, order: str, rounds: int) -> None:
     """Each generation forks while its threads draw: states are distinct, none is lost."""
-    figures = run("fork_threads", 2 * rounds, 4, how, where, order)
+    figures = programs.figures("fork_threads", 2 * rounds, 4, how, where, order)
     # What a child's parent had is freed by the survivor's first draw: none before the last here.
     if order != "last":
         assert figures["mapped_last"] == figures["mapped_second"] > 0
@@ -227,5 +219,5 @@ def test_generations_of_threads(how: str, where: str, order: str, rounds: int) -
 @stateful
 @pytest.mark.parametrize("how", ["fork", "clone"])
 def test_more_threads_than_one_slab_has(how: str, rounds: int) -> None:
-    figures = run("fork_threads", rounds, 16, how, "main", "first")
+    figures = programs.figures("fork_threads", rounds, 16, how, "main", "first")
     assert figures["mapped_last"] == figures["mapped_second"] == figures["mapped_first"] > 0

@@ -15,17 +15,18 @@ import pytest
 
 import vgetrandom
 from support import libraries
+from support.conditions import stateful
 from support.mappings import MADV_DONTNEED, mapping_of, states_mappings
 from support.model import Model
-from support.running import in_child, in_thread, join
+from support.running import end_of_child, in_child, in_thread, in_threads, meanwhile
 from support.script import Kernel
 from support.seccomp import refuse
 from support.windows import assert_unique
 from vgetrandom import _core
 
 SCRIPTED = libraries.scripted()
-stateful = pytest.mark.skipif(vgetrandom.info().memory == "none", reason="no states are kept")
 
+REFUSED = 77
 WORDS = {"u64": (8, "<Q"), "u32": (4, "<I")}
 
 
@@ -161,20 +162,13 @@ def test_real_drops() -> None:
 @stateful
 def test_drops_at_any_time() -> None:
     generator = Drawn()
-    stop = threading.Event()
 
     def drop() -> None:
-        while not stop.is_set():
-            for mapping in states_mappings():
-                mapping.advise(MADV_DONTNEED)
+        for mapping in states_mappings():
+            mapping.advise(MADV_DONTNEED)
 
-    thread = threading.Thread(target=drop)
-    thread.start()
-    try:
+    with meanwhile(drop):
         words = [generator.words(2000) for _ in range(20)]
-    finally:
-        stop.set()
-        join(thread)
     assert_unique(words)
     generator.free()
 
@@ -208,15 +202,11 @@ def test_after_a_fork_it_is_still_the_objects() -> None:
         states = [state_of_this_thread()]
         here = threading.Barrier(30)
 
-        def draw() -> None:
+        def draw(_: int) -> None:
             states.append(state_of_this_thread())
             here.wait()
 
-        threads = [threading.Thread(target=draw) for _ in range(30)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(30, draw)
         more = [Drawn(library).state() for _ in range(20)]
         words = [generator.words(4) for generator in generators]
         assert_unique(words)
@@ -248,26 +238,19 @@ def test_where_no_state_is_kept_each_word_is_the_kernels(monkeypatch: pytest.Mon
 
 def test_a_kernel_that_fails_ends_the_process() -> None:
     """There is no word that could stand for an error."""
-    readable, writable = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+
+    def draw(standard_error: int) -> None:
+        os.dup2(standard_error, 2)
+        faulthandler.disable()
+        generator = Drawn()
         try:
-            os.dup2(writable, 2)
-            faulthandler.disable()
-            generator = Drawn()
-            try:
-                refuse("getrandom", errno.EPERM)
-            except OSError:
-                os._exit(77)
-            generator.word()
-        finally:
-            os._exit(1)
-    os.close(writable)
-    with os.fdopen(readable) as standard_error:
-        said = standard_error.read()
-    _, status = os.waitpid(pid, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 77:
-        pytest.skip("seccomp is not to be had here")
-    assert os.WIFSIGNALED(status)
-    assert os.WTERMSIG(status) == signal.SIGABRT
-    assert "getrandom(2) failed" in said
+            refuse("getrandom", errno.EPERM)
+        except OSError:
+            os._exit(REFUSED)
+        generator.word()
+
+    said, code = end_of_child(draw)
+    if code == REFUSED:
+        pytest.skip("seccomp filters are refused here")
+    assert code == -signal.SIGABRT
+    assert b"getrandom(2) failed" in said

@@ -10,12 +10,12 @@ import threading
 import pytest
 
 import vgetrandom
+from support.conditions import stateful
 from support.libraries import chacha20_sets
 from support.mappings import states_mappings
-from support.running import in_thread, join
+from support.running import in_thread, threads
 
 INFO = vgetrandom.info()
-stateful = pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
 
 
 def test_info_is_one_of_what_is_documented() -> None:
@@ -82,23 +82,19 @@ def test_reseed_reaches_every_thread() -> None:
     barrier = threading.Barrier(count + 1)
     outputs: list[bytes] = []
 
-    def draw() -> None:
+    def draw(_: int) -> None:
         outputs.append(vgetrandom.random_bytes(16))
         barrier.wait()
         barrier.wait()
         outputs.append(vgetrandom.random_bytes(16))
         outputs.append(vgetrandom.random_bytes(16))
 
-    threads = [threading.Thread(target=draw) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    barrier.wait()
-    before = vgetrandom.stats().reseeds
-    vgetrandom.reseed()
-    vgetrandom.reseed()
-    barrier.wait()
-    for thread in threads:
-        join(thread)
+    with threads(count, draw):
+        barrier.wait()
+        before = vgetrandom.stats().reseeds
+        vgetrandom.reseed()
+        vgetrandom.reseed()
+        barrier.wait()
     after = vgetrandom.stats().reseeds
     assert after["requested"] - before["requested"] == count
     assert after["first"] == before["first"]

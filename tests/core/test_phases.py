@@ -6,16 +6,18 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import struct
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 import vgetrandom
+from support import programs
+from support.conditions import stateful, unless_set
 from support.libraries import program
 from support.running import in_thread
 from support.tools import skip_without
+from support.vmclock import vmclock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,43 +49,27 @@ PHASES = (
 )
 LONGEST_PAUSE = 65536
 
-limited = pytest.mark.skipif(
-    bool({"VGETRANDOM_WATCH", "VGETRANDOM_MEMORY", "VGETRANDOM_VDSO"} & set(os.environ)),
-    reason="the environment takes something away for this run",
-)
-pytestmark = limited
+pytestmark = unless_set("VGETRANDOM_WATCH", "VGETRANDOM_MEMORY", "VGETRANDOM_VDSO")
 
 
-def run(
-    phase: str, surroundings: str, directory: Path, rung: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run tests/c/phases.c; skip where it cannot make the surroundings."""
-    environment = os.environ | ({"VGETRANDOM_MEMORY": rung} if rung else {})
-    if phase.startswith("no-key"):
-        environment["USE_UP_PTHREAD_KEYS"] = "1"
-    done = subprocess.run(
-        [program("phases"), phase, surroundings, str(directory)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
-    )
-    if done.returncode == 77:
-        pytest.skip(done.stdout.strip())
-    return done
+def no_core_dump() -> None:
+    """What is killed by a filter would leave one, before it becomes the program."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def environment_of(phase: str, rung: str) -> dict[str, str]:
+    """What a phase is started with: memory of that kind, and perhaps no pthread key left."""
+    environment = {"VGETRANDOM_MEMORY": rung} if rung else {}
+    keys = {"USE_UP_PTHREAD_KEYS": "1"} if phase.startswith("no-key") else {}
+    return os.environ | environment | keys
 
 
 def said(phase: str, surroundings: str, directory: Path, rung: str = "") -> dict[str, list[str]]:
-    """Return what a run that survives says."""
-    done = run(phase, surroundings, directory, rung)
-    assert done.returncode == 0, f"{done.returncode}: {done.stdout}{done.stderr}"
-    found: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
-        name, _, value = line.partition("=")
-        found.setdefault(name, []).append(value)
-    return found
+    """Return what a phase of tests/c/phases.c says that its filter lets live."""
+    environment = environment_of(phase, rung)
+    return programs.report(
+        "phases", phase, surroundings, directory, env=environment, preexec_fn=no_core_dump
+    )
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -107,10 +93,11 @@ def test_info_asks_once_for_what_is_settled(rung: str, surroundings: str, tmp_pa
     assert figures.get("first_note") == figures.get("second_note")
 
 
-@pytest.mark.skipif(INFO.memory == "none", reason="no states: no memory is mapped")
+@stateful
 @pytest.mark.parametrize("phase", ["first-under-the-next-filter", "thread-under-the-next-filter"])
-def test_the_filter_kills(phase: str, tmp_path: Path) -> None:
-    assert run(phase, "usual", tmp_path).returncode == -signal.SIGSYS
+def test_the_filter_kills(phase: str) -> None:
+    done = programs.end("phases", phase, "usual", preexec_fn=no_core_dump)
+    assert done.returncode == -signal.SIGSYS
 
 
 @pytest.mark.skipif(INFO.watch != "vdso-generation", reason=f"watch is {INFO.watch} here")
@@ -122,16 +109,7 @@ def test_info_searches_again_for_what_a_shortage_denied(tmp_path: Path) -> None:
     assert "second_note" not in figures
 
 
-def vmclock() -> bytes:
-    """Return a page as linux/vmclock-abi.h has it, with a generation."""
-    page = bytearray(4096)
-    struct.pack_into("<4sIH", page, 0, b"VCLK", 112, 1)
-    struct.pack_into("<Q", page, 24, 1 << 8)
-    struct.pack_into("<Q", page, 104, 7)
-    return bytes(page)
-
-
-@pytest.mark.skipif(INFO.memory == "none", reason="no states: nothing is watched")
+@stateful
 def test_the_device_is_searched_again(tmp_path: Path) -> None:
     """In a mount namespace whose /dev has a vmclock; the vDSO is off, so that it is the watch."""
     skip_without("unshare", "mount")
@@ -155,7 +133,7 @@ def test_the_device_is_searched_again(tmp_path: Path) -> None:
     assert "second_watch=vmclock" in said
 
 
-@pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
+@stateful
 def test_prepare_in_python() -> None:
     """It is the thread's first draw, once."""
     figures = []
@@ -170,7 +148,7 @@ def test_prepare_in_python() -> None:
     assert figures == [1, 0]
 
 
-@pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
+@stateful
 @pytest.mark.parametrize(
     ("phase", "why"),
     [

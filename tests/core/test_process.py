@@ -16,17 +16,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import libraries, programs
-from support.running import clone_newpid, in_child, raw_clone
+from support.conditions import own_process
+from support.core import Core
+from support.running import clone_newpid, in_child, in_threads, raw_clone
 from support.seccomp import refuse
 from support.windows import assert_unrelated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.own_process
+pytestmark = own_process
 
 MADV_WIPEONFORK = 18
 EPOCH = 1 << 63
+TESTS = libraries.ROOT / "tests"
 
 # What the number comes from: a page that forks wipe, the kernel, or nothing.
 SOURCES = ("page", "kernel", "nothing")
@@ -42,13 +45,13 @@ def restrict(source: str) -> None:
         refuse("pidfd_open", errno.ENOSYS)
 
 
-class Core:
-    """A copy of the library that was never asked."""
+class Numbered(Core):
+    """A copy of the library whose vgetrandom_process() can only ask one source."""
 
     def __init__(self, source: str) -> None:
         restrict(source)
         self.source = source
-        self.ffi, self.lib = libraries.fresh("hooked")
+        super().__init__(libraries.fresh("hooked"))
 
     def number(self) -> int:
         """What vgetrandom_process() says, if it is what the source gives."""
@@ -63,11 +66,6 @@ class Core:
                 pytest.skip("pidfds have no numbers of their own here (Linux 6.9)")
         return number
 
-    def draw(self, size: int) -> bytes:
-        buffer = self.ffi.new("uint8_t[]", size)
-        assert self.lib.vgetrandom(buffer, size, 0) == size
-        return bytes(self.ffi.buffer(buffer))
-
 
 def encode(*numbers: int) -> bytes:
     return json.dumps(numbers).encode()
@@ -76,7 +74,7 @@ def encode(*numbers: int) -> bytes:
 @ways
 @sources
 def test_children_have_others(source: str, fork: Callable[[], int]) -> None:
-    core = Core(source)
+    core = Numbered(source)
     mine = core.number()
 
     def generation(more: int) -> bytes:
@@ -96,14 +94,14 @@ def test_children_have_others(source: str, fork: Callable[[], int]) -> None:
 @ways
 @sources
 def test_asked_after_the_fork_for_the_first_time(source: str, fork: Callable[[], int]) -> None:
-    core = Core(source)
+    core = Numbered(source)
     child = json.loads(in_child(lambda: encode(core.number()), fork))[0]
     assert (child == core.number()) == (source == "nothing")
 
 
 @sources
 def test_process_1_and_its_child_that_is_process_1(source: str) -> None:
-    core = Core(source)
+    core = Numbered(source)
     sizes = (16, 300, 5000, 70_000)
 
     def draw() -> bytes:
@@ -125,22 +123,18 @@ def test_process_1_and_its_child_that_is_process_1(source: str) -> None:
 
 
 def test_threads_that_ask_at_once_are_told_the_same(rounds: int) -> None:
-    core = Core("page")
+    core = Numbered("page")
     mine = core.number()
 
     def child() -> bytes:
         barrier = threading.Barrier(8)
         numbers: list[int] = []
 
-        def ask() -> None:
+        def ask(_: int) -> None:
             barrier.wait()
             numbers.append(core.number())
 
-        threads = [threading.Thread(target=ask) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(8, ask)
         return encode(*numbers)
 
     for _ in range(5 * rounds):
@@ -150,7 +144,7 @@ def test_threads_that_ask_at_once_are_told_the_same(rounds: int) -> None:
 
 
 def test_without_a_free_descriptor() -> None:
-    core = Core("kernel")
+    core = Numbered("kernel")
     mine = core.number()
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -167,7 +161,7 @@ def test_without_a_free_descriptor() -> None:
 def test_where_the_kernel_gives_no_random_number() -> None:
     """Then nothing can be drawn; the number goes on telling children apart."""
     refuse("getrandom", errno.ENOSYS)
-    core = Core("page")
+    core = Numbered("page")
     numbers = [core.number()]
     for _ in range(3):
         numbers += json.loads(in_child(lambda: encode(core.number()), raw_clone))
@@ -179,31 +173,22 @@ def test_large_draws_in_which_a_handler_forks(source: str) -> None:
     """Served by the kernel in pieces, of which a child has the first ones too."""
     libraries.build()
     restrict(source)
-    figures = programs.run("fork_in_draw", 100, timeout=60)
+    figures = programs.figures("fork_in_draw", 100, timeout=60)
     assert figures["rounds"] == 100
     assert figures["apart"] > 20
 
 
 PROGRAM = """
-import hashlib, os, signal, sys
+import signal
 import vgetrandom
-children = []
-def fork(*_):
-    if not children:
-        children.append(os.fork())
+from support.running import Fork
+fork = Fork()
 signal.signal(signal.SIGALRM, fork)
-receiver, sender = os.pipe()
-while not children:
+while not fork.happened:
     signal.setitimer(signal.ITIMER_REAL, 0.01)
     data = vgetrandom.random_bytes(40 << 20)
 pieces = [data[at:at + 16] for at in range(0, len(data), 1 << 20)] + [data[-16:]]
-if children == [0]:
-    os.write(sender, b"".join(pieces))
-    os._exit(0)
-os.close(sender)
-with os.fdopen(receiver, "rb") as pipe:
-    theirs = pipe.read()
-assert os.waitpid(children[0], 0)[1] == 0
+theirs = fork.tell(b"".join(pieces))
 assert len(theirs) == len(pieces) * 16
 print(len(set(pieces)), sum(piece in theirs for piece in pieces))
 """
@@ -223,6 +208,7 @@ def test_large_results_in_python_while_a_handler_forks(source: str, api: str) ->
         text=True,
         timeout=100,
         check=False,
+        env=os.environ | {"PYTHONPATH": str(TESTS)},
     )
     assert done.returncode == 0, done.stderr
     distinct, shared = map(int, done.stdout.split())

@@ -7,15 +7,14 @@ import random
 
 import pytest
 
-from support.libraries import chacha20_sets, scripted
+from support.conditions import new_thread, own_process
+from support.libraries import chacha20_sets, layout_of, scripted
 from support.model import KEY_BYTES, Model
 from support.reference import keystream
 from support.running import in_thread
 from support.script import GETRANDOM, VDSO, Kernel, new_kernel
 
-FFI, LIB = scripted()
-LAYOUT = FFI.new("struct hook_layout *")
-LIB.hook_layout(LAYOUT)
+LAYOUT = layout_of(scripted())
 BATCH = LAYOUT.batch_bytes
 INLINE = LAYOUT.inline_bytes
 BULK = LAYOUT.bulk_bytes
@@ -33,7 +32,7 @@ SIZES = sorted(
 
 
 # Each test's first draw is its thread's first.
-pytestmark = pytest.mark.new_thread
+pytestmark = new_thread
 
 
 def check(kernel: Kernel, model: Model, size: int) -> None:
@@ -54,7 +53,7 @@ def test_first_draw(kernel: Kernel, size: int) -> None:
     check(kernel, Model(kernel), size)
 
 
-@pytest.mark.own_process
+@own_process
 @pytest.mark.parametrize("size", [1, BATCH, BULK + 1])
 def test_first_draw_of_the_process(size: int) -> None:
     kernel = new_kernel()
@@ -166,11 +165,9 @@ def draw_with(kernel: Kernel, model: Model, size: int, events: dict[int, str]) -
             happen(kernel, events[call])
 
     model.events = {call: getattr(model, event) for call, event in events.items()}
-    callback = kernel.on_call(on_call)
-    check(kernel, model, size)
-    kernel.script.on_call = kernel.ffi.NULL
+    with kernel.on_call(on_call):
+        check(kernel, model, size)
     model.events = {}
-    del callback
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -212,7 +209,7 @@ def size_at_random(rng: random.Random) -> int:
     )
 
 
-@pytest.mark.own_process
+@own_process
 @pytest.mark.parametrize("seed", range(6))
 def test_random_draws_and_events(seed: int, rounds: int) -> None:
     rng = random.Random(seed)
@@ -234,7 +231,7 @@ def test_random_draws_and_events(seed: int, rounds: int) -> None:
     model.assert_stats(before)
 
 
-@pytest.mark.own_process
+@own_process
 @pytest.mark.parametrize("name", chacha20_sets(supported=True))
 def test_random_draws_with_each_instruction_set(
     name: str, rounds: int, monkeypatch: pytest.MonkeyPatch
@@ -245,7 +242,7 @@ def test_random_draws_with_each_instruction_set(
     model = Model(kernel)
     for _ in range(40 * rounds):
         check(kernel, model, size_at_random(rng))
-    assert kernel.text(kernel.info().chacha20) == name
+    assert kernel.told("chacha20") == name
 
 
 # --- what is left in the page ---

@@ -5,13 +5,12 @@ and info() says where they come from."""
 from __future__ import annotations
 
 import errno
-import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from support import libraries
+from support import libraries, programs
+from support.conditions import unless_set
 from support.running import in_child
 from support.script import Kernel
 from support.seccomp import refuse
@@ -23,9 +22,7 @@ MMAP_FLAGS = 3
 MAP_TYPE = 0x0F
 MAP_DROPPABLE = 0x08
 
-limited = pytest.mark.skipif(
-    "VGETRANDOM_MEMORY" in os.environ, reason="VGETRANDOM_MEMORY is set for this run"
-)
+unlimited = unless_set("VGETRANDOM_MEMORY")
 
 
 def sandboxed(sandbox: Callable[[], None]) -> tuple[str, str]:
@@ -41,7 +38,7 @@ def sandboxed(sandbox: Callable[[], None]) -> tuple[str, str]:
         outputs.append(in_child(lambda: kernel.draw(16)))
         outputs.append(kernel.draw(16))
         assert len(set(outputs)) == 302
-        return "\n".join([kernel.text(kernel.info().memory), *kernel.notes()]).encode()
+        return "\n".join([kernel.told("memory"), *kernel.notes()]).encode()
 
     memory, _, notes = in_child(child).decode().partition("\n")
     if memory == "skip":
@@ -49,7 +46,7 @@ def sandboxed(sandbox: Callable[[], None]) -> tuple[str, str]:
     return memory, notes
 
 
-@limited
+@unlimited
 @pytest.mark.parametrize("error", [errno.EPERM, errno.EINVAL, errno.EOPNOTSUPP, 524])
 def test_no_droppable_memory(error: int) -> None:
     """As a sandbox, or a kernel before 6.11, answers."""
@@ -58,7 +55,7 @@ def test_no_droppable_memory(error: int) -> None:
     assert "MAP_DROPPABLE was refused" in notes
 
 
-@limited
+@unlimited
 def test_no_memory_at_all() -> None:
     memory, notes = sandboxed(lambda: refuse("mmap", errno.EPERM))
     assert memory == "none"
@@ -88,23 +85,8 @@ def test_pages_that_nobody_can_tell_about_are_not_read(error: int) -> None:
     assert in_child(child) in {b"none", b"vmclock"}
 
 
-def report(*arguments: str) -> dict[str, list[str]]:
-    """What a C program says of itself; see tests/c/report.c."""
-    done = subprocess.run(
-        [libraries.program("report"), *arguments], capture_output=True, text=True, check=False
-    )
-    if done.returncode == 77:
-        pytest.skip("seccomp filters are refused here")
-    assert done.returncode == 0, done.stdout + done.stderr
-    said: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
-        name, _, value = line.partition("=")
-        said.setdefault(name, []).append(value)
-    return said
-
-
 def test_c_program_without_memory() -> None:
-    said = report("no-mmap")
+    said = programs.report("report", "no-mmap")
     assert said["memory"] == ["none"]
     assert said["kernel_entropy"] == ["syscall"]
     assert said["watch"] == ["none"]
@@ -112,11 +94,11 @@ def test_c_program_without_memory() -> None:
     assert int(said["fallbacks"][0]) >= 2
 
 
-@limited
+@unlimited
 def test_no_more_memory_later() -> None:
     """Threads that find no room for a state are served by the kernel; the others keep theirs."""
-    usual = report()
-    said = report("no-mmap-later")
+    usual = programs.report("report")
+    said = programs.report("report", "no-mmap-later")
     assert said["memory"] == usual["memory"]
     if said["memory"] != ["none"]:
         assert 1 <= int(said["first"][0]) < 81

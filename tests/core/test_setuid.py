@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support import programs
+from support.conditions import without_limits
 from support.libraries import program
 
 if TYPE_CHECKING:
@@ -42,49 +43,44 @@ def directory() -> Iterator[Path]:
         yield Path(name)
 
 
-def report(binary: Path, limits: dict[str, str]) -> str:
-    clean = {name: value for name, value in os.environ.items() if name not in LIMITS}
-    done = subprocess.run(
-        [binary],
-        capture_output=True,
-        text=True,
-        check=False,
-        user=NOBODY,
-        group=NOBODY,
-        extra_groups=(),
-        cwd="/",
-        env=clean | limits,
-    )
-    assert done.returncode == 0, done.stderr
-    # Counters differ where the kernel reseeds meanwhile.
-    return done.stdout
-
-
 @pytest.fixture
 def plain(directory: Path) -> Path:
+    """A program that anybody may run, as who he is."""
     return Path(shutil.copy(program("report"), directory / "plain"))
 
 
 @pytest.fixture
 def setuid(directory: Path) -> Path:
+    """The same program, which runs as another user."""
     binary = Path(shutil.copy(program("report"), directory / "setuid"))
     os.chown(binary, OWNER, OWNER)
     binary.chmod(0o755 | stat.S_ISUID)
     return binary
 
 
+def told_to_nobody(binary: Path, limits: dict[str, str]) -> dict[str, list[str]]:
+    """What the program says of itself when nobody runs it in that environment."""
+    return programs.report(
+        binary,
+        user=NOBODY,
+        group=NOBODY,
+        extra_groups=(),
+        cwd="/",
+        env=without_limits() | limits,
+    )
+
+
 @pytest.mark.parametrize("limits", [LIMITS, NONSENSE], ids=["limits", "nonsense"])
 def test_environment_is_ignored(plain: Path, setuid: Path, limits: dict[str, str]) -> None:
-    usual = report(plain, {})
-    # In an ordinary program it is not.
-    assert report(plain, limits) != usual
-    assert report(setuid, {}) == usual
-    assert report(setuid, limits) == usual
+    usual = told_to_nobody(plain, {})
+    assert told_to_nobody(plain, limits) != usual  # in an ordinary program it is heeded
+    assert told_to_nobody(setuid, {}) == usual
+    assert told_to_nobody(setuid, limits) == usual
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_each_is_ignored(plain: Path, setuid: Path, name: str) -> None:
-    usual = report(plain, {})
-    assert report(plain, {name: "nonsense"}) != usual
-    assert report(setuid, {name: LIMITS[name]}) == usual
-    assert report(setuid, {name: "nonsense"}) == usual
+def test_each_variable_is_ignored(plain: Path, setuid: Path, name: str) -> None:
+    usual = told_to_nobody(plain, {})
+    assert told_to_nobody(plain, {name: "nonsense"}) != usual
+    assert told_to_nobody(setuid, {name: LIMITS[name]}) == usual
+    assert told_to_nobody(setuid, {name: "nonsense"}) == usual

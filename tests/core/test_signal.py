@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import vgetrandom
-from support.programs import run
+from support import programs
 
 
 def test_timer(rounds: int) -> None:
     """Millions of draws under a timer signal whose handler draws too."""
     draws = 200_000 * rounds
-    figures = run("signal_draws", draws)
+    figures = programs.figures("signal_draws", draws)
     assert figures["records"] > draws
     assert figures["handled"] > 0
     # Some handlers found a draw in the middle, and were served by the kernel.

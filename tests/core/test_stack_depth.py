@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from support import programs
 from support.libraries import chacha20_sets
-from support.programs import run
 
 PROMISED = 1536
 SETS = [("VGETRANDOM_CHACHA20", name) for name in chacha20_sets(supported=True)]
@@ -16,7 +16,7 @@ MEMORY = [("VGETRANDOM_MEMORY", name) for name in ("wipe-on-fork", "none")]
 @pytest.mark.parametrize(("variable", "value"), [*SETS, *MEMORY])
 def test_stack_depth(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, value)
-    depths = run("stack_depth")
+    depths = programs.figures("stack_depth")
     assert depths.keys() == {"first", "later", "reseeding", "child"}
     # What is not measured would be nothing.
     assert min(depths.values()) > 100

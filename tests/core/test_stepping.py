@@ -9,7 +9,7 @@ import platform
 import pytest
 
 import vgetrandom
-from support.programs import run
+from support import programs
 
 MEMORY = vgetrandom.info().memory
 
@@ -30,7 +30,7 @@ RETURNING = 60
 @pytest.mark.parametrize("situation", [*SITUATIONS, "first-of-process"])
 @pytest.mark.parametrize("action", ["draw", "draw-while-out"])
 def test_handler_draws(situation: str, action: str) -> None:
-    figures = run("stepping", situation, action, 10_000)
+    figures = programs.figures("stepping", situation, action, 10_000)
     assert figures["actions"] >= 5
     if situation != "first-of-process":
         assert figures["fallbacks"] >= 5
@@ -39,7 +39,7 @@ def test_handler_draws(situation: str, action: str) -> None:
 @pytest.mark.parametrize("situation", ["first", "first-of-process", "wiped"])
 def test_handler_draws_once(situation: str, rounds: int) -> None:
     """The handler's may be the thread's first draw; the thread has one state all the same."""
-    figures = run("stepping", situation, "draw-once", 3 * rounds)
+    figures = programs.figures("stepping", situation, "draw-once", 3 * rounds)
     assert figures["actions"] >= 50
 
 
@@ -47,7 +47,7 @@ def test_handler_draws_once(situation: str, rounds: int) -> None:
 @pytest.mark.parametrize("how", ["fork", "clone"])
 def test_handler_forks(situation: str, how: str, rounds: int) -> None:
     """The child goes back into the interrupted draw and finishes it, as does the parent."""
-    figures = run("stepping", situation, how, 60 * rounds)
+    figures = programs.figures("stepping", situation, how, 60 * rounds)
     assert figures["forks"] >= 50
     assert figures["shared_at_the_end"] <= RETURNING
 
@@ -55,7 +55,7 @@ def test_handler_forks(situation: str, how: str, rounds: int) -> None:
 @pytest.mark.parametrize("situation", ["first", "first-of-process", "forked", "wiped"])
 def test_handler_forks_and_begins_a_thread(situation: str, rounds: int) -> None:
     """What the interrupted draw knew of the states' owners is out of date in the child."""
-    figures = run("stepping", situation, "fork-thread", 60 * rounds)
+    figures = programs.figures("stepping", situation, "fork-thread", 60 * rounds)
     assert figures["forks"] >= 50
 
 
@@ -70,14 +70,16 @@ def assert_noticed(situation: str, reason: str, figures: dict[str, int]) -> None
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_page_is_dropped(situation: str, rounds: int) -> None:
-    figures = run("stepping", situation, "drop", 100 if situation == "hot" else 2 * rounds)
+    most = 100 if situation == "hot" else 2 * rounds
+    figures = programs.figures("stepping", situation, "drop", most)
     assert figures["actions"] >= 3
     assert_noticed(situation, "wiped", figures)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_reseed_is_requested(situation: str, rounds: int) -> None:
-    figures = run("stepping", situation, "request", 100 if situation == "hot" else rounds)
+    most = 100 if situation == "hot" else rounds
+    figures = programs.figures("stepping", situation, "request", most)
     assert figures["actions"] >= 2
     assert_noticed(situation, "requested", figures)
 
@@ -90,6 +92,6 @@ def test_reseed_is_requested(situation: str, rounds: int) -> None:
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_kernel_reseeds(situation: str, rounds: int) -> None:
     most = 100 if situation == "hot" else rounds
-    figures = run("stepping", situation, "reseed-kernel", most)
+    figures = programs.figures("stepping", situation, "reseed-kernel", most)
     assert figures["actions"] >= 2
     assert_noticed(situation, "generation", figures)

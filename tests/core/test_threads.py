@@ -7,17 +7,12 @@ import mmap
 import threading
 from typing import Any
 
-import pytest
-
 import vgetrandom
-from support import libraries
+from support import libraries, programs
+from support.conditions import stateful
 from support.mappings import states_mappings
-from support.programs import run
-from support.running import in_thread, join
+from support.running import in_thread, in_threads
 from support.windows import assert_unique
-
-INFO = vgetrandom.info()
-stateful = pytest.mark.skipif(INFO.memory == "none", reason="no states are kept")
 
 AT_ONCE = 64
 SLOTS_PER_SLAB = 15  # as in csrc/states.c
@@ -31,11 +26,7 @@ class Wave:
         self.states: list[int] = []
         self.outputs: list[bytes] = []
         self.all_here = threading.Barrier(size)
-        threads = [threading.Thread(target=self._draw, args=(n,)) for n in range(size)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            join(thread)
+        in_threads(size, self._draw)
         assert len(self.states) == size
 
     def _draw(self, number: int) -> None:
@@ -74,7 +65,7 @@ def test_come_and_go(rounds: int) -> None:
 @stateful
 def test_threads_that_begin_together_share_slabs() -> None:
     """However they race, memory is added only where all of what there is has been taken."""
-    figures = run("thread_start", 20)
+    figures = programs.figures("thread_start", 20)
     slabs = -(-figures["threads"] // SLOTS_PER_SLAB)
     assert figures["mapped"] == slabs * SLOTS_PER_SLAB * mmap.PAGESIZE
 
@@ -92,16 +83,12 @@ def test_states_are_wiped_when_their_threads_end() -> None:
 def test_outputs_of_the_shipped_library_are_unique(rounds: int) -> None:
     outputs: list[bytes] = []
 
-    def draw() -> None:
+    def draw(_: int) -> None:
         outputs.extend(vgetrandom.random_bytes(16) for _ in range(1000))
         outputs.append(vgetrandom.random_bytes(100_000))
 
     for _ in range(rounds):
-        threads = [threading.Thread(target=draw) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            join(thread)
+        in_threads(8, draw)
     assert len(outputs) == rounds * 8 * 1001
     assert_unique(outputs)
 
@@ -123,7 +110,7 @@ def test_counters_outlive_their_threads() -> None:
 
 def test_destructors_that_draw(rounds: int) -> None:
     """Thread-specific destructors may draw, before the generator's own has run and after it."""
-    figures = run("thread_exit", 20 * rounds)
+    figures = programs.figures("thread_exit", 20 * rounds)
     # glibc has four rounds of destructors (PTHREAD_DESTRUCTOR_ITERATIONS).
     assert figures["early"] == figures["late"] == 4 * 20 * rounds
     assert figures["mapped_last"] == figures["mapped_first"]

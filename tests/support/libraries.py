@@ -117,6 +117,17 @@ def scripted() -> Library:
     return _load("scripted")
 
 
+def layout_of(library: Library) -> Any:
+    """Return where the fields of a state are, and the sizes that the draw protocol goes by.
+
+    It is `struct hook_layout` of tests/c/hooks.h.
+    """
+    ffi, lib = library
+    layout = ffi.new("struct hook_layout *")
+    lib.hook_layout(layout)
+    return layout
+
+
 def chacha20_sets(*, supported: bool = False) -> dict[str, int]:
     """Return the names of the instruction sets, best first, and the hooks' numbers for them.
 
