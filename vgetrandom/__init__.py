@@ -16,7 +16,11 @@ import vgetrandom  # annotations refer to names that are loaded late
 if sys.implementation.name == "cpython":
     try:
         from vgetrandom._native import __version__ as __version__
+        from vgetrandom._native import info as _info
+        from vgetrandom._native import prepare as _prepare
         from vgetrandom._native import random_bytes, random_bytes_into
+        from vgetrandom._native import reseed as _reseed
+        from vgetrandom._native import stats as _stats
     except ModuleNotFoundError as error:
         if error.name != "vgetrandom._native":
             raise
@@ -25,7 +29,11 @@ if sys.implementation.name == "cpython":
         raise not_built() from None
 else:  # PyPy, where cffi is faster than an extension module
     from vgetrandom._core import __version__ as __version__
+    from vgetrandom._core import info as _info
+    from vgetrandom._core import prepare as _prepare
     from vgetrandom._core import random_bytes, random_bytes_into
+    from vgetrandom._core import reseed as _reseed
+    from vgetrandom._core import stats as _stats
 
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost 5 ms
 if TYPE_CHECKING:
@@ -95,9 +103,6 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-# The functions below are not hot. They go through cffi, which the first call imports.
-
-
 def info() -> vgetrandom.Info:
     """Report what is in use on this machine, and why.
 
@@ -107,9 +112,9 @@ def info() -> vgetrandom.Info:
         Info: The ChaCha20 implementation, the memory, the source of entropy, and notes
         about every guarantee that does not hold here.
     """
-    from vgetrandom import _core
+    from vgetrandom._results import Info
 
-    return _core.info()
+    return Info(*_info())
 
 
 def prepare() -> None:
@@ -124,9 +129,7 @@ def prepare() -> None:
         OSError: The kernel's getrandom failed; errno says how. Any other feature that this
             machine lacks is not an error: info() reports it.
     """
-    from vgetrandom import _core
-
-    _core.prepare()
+    _prepare()
 
 
 def stats() -> vgetrandom.Stats:
@@ -136,9 +139,10 @@ def stats() -> vgetrandom.Stats:
         Stats: Counters, summed over all threads of this process, past and present. A forked
         child starts from zero.
     """
-    from vgetrandom import _core
+    from vgetrandom._results import Reseeds, Stats
 
-    return _core.stats()
+    refills, reseeds, syscalls, fallbacks = _stats()
+    return Stats(refills, Reseeds(*reseeds), syscalls, fallbacks)
 
 
 def reseed(additional: vgetrandom.Buffer = b"") -> None:
@@ -158,9 +162,7 @@ def reseed(additional: vgetrandom.Buffer = b"") -> None:
     Raises:
         TypeError: additional is a str, None, not C-contiguous, or not a buffer.
     """
-    from vgetrandom import _core
-
-    _core.reseed(additional)
+    _reseed(additional)
 
 
 def get_include() -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The C library through cffi: what is not hot, and on PyPy everything.
+"""The C library through cffi: on PyPy everything, on CPython only a way for the tests.
 
 The declarations repeat ``vgetrandom.h``; tests/python/test_core.py compares the two.
 """
@@ -17,7 +17,6 @@ from typing import Any, SupportsIndex
 from cffi import FFI
 
 from vgetrandom import _paths
-from vgetrandom._results import Info, Reseeds, Stats
 from vgetrandom._typing import Buffer
 
 CDEF = """
@@ -94,8 +93,8 @@ def _text(string: Any) -> str:
     return raw.decode("ascii")
 
 
-def info() -> Info:
-    """See vgetrandom.info()."""
+def info() -> tuple[str, str, str, str, str, int, int, tuple[str, ...]]:
+    """Return what vgetrandom.info() makes an object of."""
     c: Any = _ffi.new("struct vgetrandom_info *")
     _lib.vgetrandom_get_info(c)
     notes = []
@@ -103,33 +102,16 @@ def info() -> Info:
         if note == _ffi.NULL:
             break
         notes.append(_text(note))
-    return Info(
-        chacha20=_text(c.chacha20),
-        memory=_text(c.memory),
-        kernel_entropy=_text(c.kernel_entropy),
-        watch=_text(c.watch),
-        clones=_text(c.clones),
-        state_bytes=c.state_bytes,
-        batch_bytes=c.batch_bytes,
-        notes=tuple(notes),
-    )
+    names = map(_text, (c.chacha20, c.memory, c.kernel_entropy, c.watch, c.clones))
+    return (*names, c.state_bytes, c.batch_bytes, tuple(notes))
 
 
-def stats() -> Stats:
-    """See vgetrandom.stats()."""
+def stats() -> tuple[int, tuple[int, int, int, int], int, int]:
+    """Return what vgetrandom.stats() makes an object of."""
     c: Any = _ffi.new("struct vgetrandom_stats *")
     _lib.vgetrandom_get_stats(c)
-    return Stats(
-        refills=c.refills,
-        reseeds=Reseeds(
-            first=c.reseeds_first,
-            wiped=c.reseeds_wiped,
-            generation=c.reseeds_generation,
-            requested=c.reseeds_requested,
-        ),
-        syscalls=c.syscalls,
-        fallbacks=c.fallbacks,
-    )
+    reseeds = (c.reseeds_first, c.reseeds_wiped, c.reseeds_generation, c.reseeds_requested)
+    return c.refills, reseeds, c.syscalls, c.fallbacks
 
 
 def prepare() -> None:
@@ -138,7 +120,7 @@ def prepare() -> None:
         raise OSError(_ffi.errno, os.strerror(_ffi.errno))
 
 
-def reseed(additional: Buffer = b"") -> None:
+def reseed(additional: Buffer, /) -> None:
     """See vgetrandom.reseed()."""
     try:
         memory = _ffi.from_buffer("unsigned char[]", additional)  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The buffer to be filled: any that can be written to as bytes, and whose bytes are bytes. */
+/* The buffer to be filled: any that can be written to as bytes, and whose bytes are bytes. And the
+ * one to be read. */
 #ifndef VGETRANDOM_PYTHON_BUFFER_H
 #define VGETRANDOM_PYTHON_BUFFER_H
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define FILLABLE (PyBUF_WRITABLE | PyBUF_ANY_CONTIGUOUS)
+#define WANTED_FILLABLE "random_bytes_into() argument must be a contiguous read-write"
 
 /* FORMAT is that of PEP 3118. An O outside the :names: of fields stands for a pointer to a Python
  * object, and random pointers crash whoever follows them. */
@@ -44,22 +46,20 @@ static int dtype_has_objects(PyObject *array)
 	return answer;
 }
 
-static void refuse(PyObject *arg, const char *why)
+/* WANTED begins the sentence: who refuses, and what kind of bytes-like object it wants. */
+static void refuse(PyObject *arg, const char *wanted, const char *why)
 {
 	PyObject *name = PyType_GetName(Py_TYPE(arg));
 
 	if (!name)
 		return;
-	PyErr_Format(PyExc_TypeError,
-		     "random_bytes_into() argument must be a contiguous read-write bytes-like "
-		     "object, not %U%s",
-		     name, why);
+	PyErr_Format(PyExc_TypeError, "%s bytes-like object, not %U%s", wanted, name, why);
 	Py_DECREF(name);
 }
 
-/* Why GetBuffer refused: what makes no buffer, or none to write to, is a TypeError here; anything
- * else (a closed mmap, say) is the object's own error. */
-static void refuse_as_it_did(PyObject *arg)
+/* Why GetBuffer refused: what makes no buffer, or none of the kind that is WANTED, is a TypeError
+ * here; anything else (a closed mmap, say) is the object's own error. */
+static void refuse_as_it_did(PyObject *arg, const char *wanted, bool writable)
 {
 	PyObject *type, *value, *traceback;
 	Py_buffer view;
@@ -67,7 +67,7 @@ static void refuse_as_it_did(PyObject *arg)
 
 	PyErr_Fetch(&type, &value, &traceback);
 	if (PyObject_GetBuffer(arg, &view, PyBUF_INDIRECT) == 0) {
-		why = view.readonly ? " (it is read-only)" : " (it is not contiguous)";
+		why = writable && view.readonly ? " (it is read-only)" : " (it is not contiguous)";
 		PyBuffer_Release(&view);
 	} else if (PyObject_CheckBuffer(arg)) {
 		PyErr_Clear();
@@ -78,7 +78,7 @@ static void refuse_as_it_did(PyObject *arg)
 	Py_XDECREF(type);
 	Py_XDECREF(value);
 	Py_XDECREF(traceback);
-	refuse(arg, why);
+	refuse(arg, wanted, why);
 }
 
 /* Fills in VIEW, to be released; or sets an exception and returns -1. */
@@ -91,7 +91,7 @@ static int get_fillable(PyObject *arg, Py_buffer *view)
 	} else {
 		PyErr_Clear();
 		if (PyObject_GetBuffer(arg, view, FILLABLE)) {
-			refuse_as_it_did(arg);
+			refuse_as_it_did(arg, WANTED_FILLABLE, true);
 			return -1;
 		}
 		objects = dtype_has_objects(arg);
@@ -100,7 +100,16 @@ static int get_fillable(PyObject *arg, Py_buffer *view)
 		return 0;
 	PyBuffer_Release(view);
 	if (objects > 0)
-		refuse(arg, " (it holds Python objects)");
+		refuse(arg, WANTED_FILLABLE, " (it holds Python objects)");
+	return -1;
+}
+
+/* Likewise, for any C-contiguous buffer; WANTED as in refuse(). */
+static int get_readable(PyObject *arg, Py_buffer *view, const char *wanted)
+{
+	if (PyObject_GetBuffer(arg, view, PyBUF_SIMPLE) == 0)
+		return 0;
+	refuse_as_it_did(arg, wanted, false);
 	return -1;
 }
 

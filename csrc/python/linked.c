@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What this extension is linked with, for cffi to call.
+/* What this extension is linked with, for C users, and for the tests to call through cffi.
  *
  * A process may have a second copy of the library: another extension's, the system's. The loader
- * decides which one this extension gets, by SONAME and by what is loaded already. Were cffi to open
- * the package's file for itself, it could get the other one, and reseed() would leave alone the
- * states that random_bytes() draws from. */
+ * decides which one this extension gets, by SONAME and by what is loaded already. Who opens
+ * the package's file for himself could get the other one, whose states are not those that
+ * random_bytes() draws from. */
 #define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #include "linked.h"
@@ -58,24 +58,49 @@ static PyObject *addresses(void)
 	return dict;
 }
 
-PyObject *linked(PyObject *module, PyObject *unused)
+/* Fills in FIRST, the file that has all functions; or sets an exception and returns -1. */
+static int find_one_file(Dl_info *first)
 {
-	(void)module, (void)unused;
-	Dl_info first = { 0 }, other = { 0 };
+	Dl_info other = { 0 };
 
 	/* A preloaded library of another version may have some of the functions and not all. */
 	for (size_t i = 0; i < FUNCTIONS; i++) {
-		if (!dladdr(functions[i].address, i ? &other : &first))
-			return PyErr_Format(PyExc_ImportError, "no file is known to have %s()",
-					    functions[i].name);
-		if (i && other.dli_fbase != first.dli_fbase)
-			return PyErr_Format(PyExc_ImportError,
-					    "%s() comes from %s, but %s() from %s: two versions of "
-					    "libvgetrandom are mixed up in this process",
-					    functions[0].name, first.dli_fname, functions[i].name,
-					    other.dli_fname);
+		if (!dladdr(functions[i].address, i ? &other : first)) {
+			PyErr_Format(PyExc_ImportError, "no file is known to have %s()",
+				     functions[i].name);
+			return -1;
+		}
+		if (i && other.dli_fbase != first->dli_fbase) {
+			PyErr_Format(PyExc_ImportError,
+				     "%s() comes from %s, but %s() from %s: two versions of "
+				     "libvgetrandom are mixed up in this process",
+				     functions[0].name, first->dli_fname, functions[i].name,
+				     other.dli_fname);
+			return -1;
+		}
 	}
-	PyObject *path = PyUnicode_DecodeFSDefault(first.dli_fname);
+	return 0;
+}
+
+int linked_with_one(void)
+{
+	static _Atomic int known;
+	Dl_info file = { 0 };
+
+	if (!known && find_one_file(&file))
+		return -1;
+	known = 1;
+	return 0;
+}
+
+PyObject *linked(PyObject *module, PyObject *unused)
+{
+	(void)module, (void)unused;
+	Dl_info file = { 0 };
+
+	if (find_one_file(&file))
+		return NULL;
+	PyObject *path = PyUnicode_DecodeFSDefault(file.dli_fname);
 	PyObject *table = path ? addresses() : NULL;
 	PyObject *result = table ? PyTuple_Pack(2, path, table) : NULL;
 

@@ -8,4 +8,8 @@
 PyObject *linked(PyObject *module, PyObject *unused);
 extern const char linked_doc[];
 
+/* Sets an exception and returns -1 where the functions come from two versions of the library: what
+ * one of them does would not reach the states that the other one draws from. */
+int linked_with_one(void);
+
 #endif

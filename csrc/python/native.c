@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* vgetrandom._native: argument handling and object creation for the two hot functions. */
+/* vgetrandom._native: argument handling and object creation for the two hot functions; and what is
+ * not hot, from control.c and linked.c. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -7,6 +8,7 @@
 
 #include "buffer.h"
 #include "chunks.h"
+#include "control.h"
 #include "huge_pages.h"
 #include "linked.h"
 #include "slots.h"
@@ -159,6 +161,10 @@ static PyObject *random_bytes_into(PyObject *module, PyObject *arg)
 static PyMethodDef methods[] = {
 	{ "random_bytes", random_bytes, METH_O, random_bytes_doc },
 	{ "random_bytes_into", random_bytes_into, METH_O, random_bytes_into_doc },
+	{ "info", control_info, METH_NOARGS, NULL },
+	{ "stats", control_stats, METH_NOARGS, NULL },
+	{ "prepare", control_prepare, METH_NOARGS, NULL },
+	{ "reseed", control_reseed, METH_O, NULL },
 	{ "linked", linked, METH_NOARGS, linked_doc },
 	{ NULL, NULL, 0, NULL },
 };

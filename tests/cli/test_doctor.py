@@ -13,13 +13,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import cffi
 import pytest
 
 from vgetrandom import doctor, droppable
 from vgetrandom._probes import PROBES, cgroup, dropping, generator, mapping, secrecy
+from vgetrandom._probes.libc import libc
 from vgetrandom._probes.memory import in_child, ordinary
 from vgetrandom._probes.prober import NotHere, Probe, run_one
 from vgetrandom.cli import doctor as command_line
@@ -97,9 +97,6 @@ def test_limits_are_no_contradiction(name: str, locked: int) -> None:
     def limited() -> tuple[bool, str]:
         if os.geteuid() == 0:
             os.setresuid(65534, 65534, 65534)
-            ffi = cffi.FFI()
-            ffi.cdef("int prctl(int option, unsigned long value);")
-            libc: Any = ffi.dlopen(None)
             libc.prctl(4, 1)  # PR_SET_DUMPABLE: /proc/self stays ours
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (locked, locked))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

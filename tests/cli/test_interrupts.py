@@ -84,9 +84,9 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
         (("--help",), "argparse"),
         (("nonsense",), "argparse"),
         (QUICK["info"], "json"),
-        (QUICK["info"], "cffi"),
+        (QUICK["info"], "dataclasses"),
         (QUICK["cat"], "argparse"),
-        (("doctor",), "cffi"),
+        (("doctor",), "ctypes"),
         (commands.BENCH, "statistics"),
     ],
 )

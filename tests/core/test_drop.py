@@ -84,7 +84,7 @@ def test_from_another_thread_meanwhile(advice: int, rounds: int) -> None:
     pages = states_mappings()
 
     def drop() -> None:
-        # cffi releases the GIL for it.
+        # The GIL is released for it.
         for mapping in pages:
             mapping.advise(advice)
 

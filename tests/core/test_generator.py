@@ -22,7 +22,6 @@ from support.running import end_of_child, in_child, in_thread, in_threads, meanw
 from support.script import Kernel
 from support.seccomp import refuse
 from support.windows import assert_unique
-from vgetrandom import _core
 
 SCRIPTED = libraries.scripted()
 
@@ -34,7 +33,7 @@ class Drawn:
     """A generator, through the functions of any of the libraries."""
 
     def __init__(self, library: Any = None) -> None:
-        chosen: libraries.Library = library or (_core._ffi, _core._lib)
+        chosen: libraries.Library = library or libraries.shipped()
         self.ffi, self.lib = chosen
         self.it = self.lib.vgetrandom_generator_new()
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import libraries, programs
+from support.bindings import through_cffi
 from support.conditions import own_process
 from support.core import Core
 from support.running import clone_newpid, in_child, in_threads, raw_clone
@@ -200,6 +201,7 @@ def test_large_results_in_python_while_a_handler_forks(source: str, api: str) ->
     restrict(source)
     program = PROGRAM
     if api == "_core":
+        through_cffi()
         program = program.replace("vgetrandom.random", "vgetrandom._core.random")
         program = program.replace("import vgetrandom", "import vgetrandom._core")
     done = subprocess.run(

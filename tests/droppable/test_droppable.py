@@ -15,11 +15,11 @@ from mmap import PAGESIZE
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cffi
 import pytest
 
 from vgetrandom import droppable
-from vgetrandom._probes.memory import smaps
+from vgetrandom._probes.libc import libc
+from vgetrandom._probes.memory import address, smaps
 from vgetrandom.droppable import DroppableCache, DroppableMemory
 
 if TYPE_CHECKING:
@@ -285,15 +285,13 @@ def test_a_drop_at_any_step_is_noticed(contents: str, page: int, when: int) -> N
 
 def test_entries_under_constant_dropping() -> None:
     size = 64 * PAGESIZE  # more than the kernel keeps back in its per-CPU batches
-    ffi = cffi.FFI()
-    ffi.cdef("int madvise(void *start, size_t length, int advice);")
-    libc: Any = ffi.dlopen(None)
     stop = threading.Event()
     lost = {True: 0, False: 0}
-    with DroppableMemory(size) as memory, ffi.from_buffer(memory) as start:
+    with DroppableMemory(size) as memory:
+        start = address(memory)
 
         def dropper() -> None:
-            # cffi releases the GIL: the pages go while the other thread is copying.
+            # ctypes releases the GIL: the pages go while the other thread is copying.
             while not stop.is_set():
                 libc.madvise(start, size, droppable.MADV_PAGEOUT)
 

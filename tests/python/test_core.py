@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import vgetrandom
-from vgetrandom import _core
+from support.bindings import through_cffi
+
+_core: Any = through_cffi()
 
 
 def declarations(text: str) -> list[str]:

@@ -15,26 +15,18 @@ import sys
 import threading
 from decimal import Decimal
 from fractions import Fraction
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import vgetrandom
+from support.bindings import BINDINGS, through_cffi
 from support.running import finish, in_child, read_all
 from support.seccomp import refuse
 from support.windows import assert_unrelated
-from vgetrandom import _core
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-# The extension module, and what serves where there is none (PyPy).
-BINDINGS: list[ModuleType] = [_core]
-if sys.implementation.name == "cpython":
-    from vgetrandom import _native
-
-    BINDINGS.append(_native)
 
 
 @pytest.fixture(params=BINDINGS, ids=lambda module: module.__name__)
@@ -274,7 +266,7 @@ def test_lets_go_of_the_buffer(api: Any) -> None:
 
 def test_a_fortran_ordered_array(api: Any) -> None:
     numpy = pytest.importorskip("numpy", reason="NumPy is not installed: no Fortran order")
-    if api is _core:
+    if api.__name__ == "vgetrandom._core":
         pytest.skip("cffi takes no Fortran order")
     data = numpy.zeros((8, 8), dtype="u8", order="F")
     api.random_bytes_into(data)
@@ -471,6 +463,7 @@ def test_a_signal_handler_forks_in_the_middle(api: Any) -> None:
 
 def test_a_fork_while_the_result_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     """As by a signal handler, which Python runs between any two of its steps."""
+    core = through_cffi()
     children: list[int] = []
     receiver, sender = os.pipe()
 
@@ -479,8 +472,8 @@ def test_a_fork_while_the_result_is_copied(monkeypatch: pytest.MonkeyPatch) -> N
             children.append(os.fork())
         return bytes(source)
 
-    monkeypatch.setattr(_core, "bytes", fork_at_copying, raising=False)
-    data = _core.random_bytes(48)
+    monkeypatch.setattr(core, "bytes", fork_at_copying, raising=False)
+    data = core.random_bytes(48)
     if children == [0]:
         os.write(sender, data)
         os._exit(0)

@@ -5,22 +5,14 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vgetrandom import _core
+from support.bindings import BINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-BINDINGS: list[ModuleType] = [_core]
-if sys.implementation.name == "cpython":
-    from vgetrandom import _native
-
-    BINDINGS.append(_native)
 
 
 @pytest.fixture(params=BINDINGS, ids=lambda module: module.__name__)

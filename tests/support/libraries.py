@@ -19,13 +19,15 @@ import sys
 import tempfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from cffi import FFI
 
 from support import places, tools
-from vgetrandom._core import CDEF
+from support.bindings import through_cffi
+
+if TYPE_CHECKING:
+    from cffi import FFI
 
 ROOT = places.ROOT
 SOURCES = ROOT / "tests" / "c"
@@ -88,8 +90,9 @@ HEADERS = {
 
 @functools.cache
 def _ffi(name: str) -> FFI:
-    ffi = FFI()
-    ffi.cdef(CDEF + "".join(_declarations(header) for header in HEADERS[name]))
+    core = through_cffi()
+    ffi: FFI = core.FFI()
+    ffi.cdef(core.CDEF + "".join(_declarations(header) for header in HEADERS[name]))
     return ffi
 
 
@@ -105,6 +108,12 @@ def load(name: str, file: Path) -> Library:
 @functools.cache
 def _load(name: str) -> Library:
     return load(name, _file(name))
+
+
+def shipped() -> Library:
+    """Return cffi's FFI and library object of the core as it is installed."""
+    core = through_cffi()
+    return core._ffi, core._lib
 
 
 def hooked() -> Library:

@@ -4,28 +4,23 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from cffi import FFI
+
+from vgetrandom._probes.libc import libc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MADV_DONTNEED = 4
 MADV_PAGEOUT = 21
-
-_FFI = FFI()
-_FFI.cdef("""
-int madvise(void *start, size_t length, int advice);
-int munlock(const void *start, size_t length);
-""")
-_LIBC: Any = _FFI.dlopen(None)
 
 
 @dataclass(frozen=True)
@@ -46,12 +41,11 @@ class Mapping:
 
         What is not droppable can be zeroed if it is not locked, and by MADV_DONTNEED alone.
         """
-        start = _FFI.cast("void *", self.start)
         if not self.droppable:
             assert advice == MADV_DONTNEED
-            _LIBC.munlock(start, self.end - self.start)
-        if _LIBC.madvise(start, self.end - self.start, advice):
-            raise OSError(_FFI.errno, os.strerror(_FFI.errno))
+            libc.munlock(self.start, self.end - self.start)
+        if libc.madvise(self.start, self.end - self.start, advice):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def mappings() -> list[Mapping]:

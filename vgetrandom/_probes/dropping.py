@@ -3,21 +3,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import signal
 from pathlib import Path
 
 from vgetrandom import _proc
+from vgetrandom._probes.libc import MAP_FAILED, libc
 from vgetrandom._probes.memory import (
     PAGE,
     address,
     droppable,
     dropped,
-    ffi,
     fill,
     kilobytes,
-    libc,
     ordinary,
     smaps,
     strerror,
@@ -45,14 +45,13 @@ def clone() -> tuple[bool, str]:
     if number is None:
         raise NotHere(f"the number of clone() on {os.uname().machine} is not known here")
     # The flags are only a signal number: a plain fork that bypasses libc's fork handlers.
-    none = ffi.cast("long", 0)
     memory = droppable(8 * PAGE)
     fill(memory)
 
     def fork() -> int:
-        child = libc.syscall(number, ffi.cast("long", signal.SIGCHLD), none, none, none, none)
+        child = libc.syscall(number, signal.SIGCHLD, 0, 0, 0, 0)
         if child < 0:
-            raise OSError(ffi.errno, os.strerror(ffi.errno))
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         return int(child)
 
     return wiped_in_child(memory, fork)
@@ -73,14 +72,13 @@ def remap() -> tuple[bool, str]:
     size = 8 * PAGE
     read_write = mmap.PROT_READ | mmap.PROT_WRITE
     # A raw mapping, because an mmap object would later unmap the old address again.
-    source = libc.mmap(ffi.NULL, size, read_write, MAP_DROPPABLE | mmap.MAP_ANONYMOUS, -1, 0)
+    source = libc.mmap(None, size, read_write, MAP_DROPPABLE | mmap.MAP_ANONYMOUS, -1, 0)
     contents = bytes(at % 251 + 1 for at in range(size))
-    ffi.buffer(source, size)[:] = contents
+    ctypes.memmove(source, contents, size)
     target = ordinary(size)
-    flags = ffi.cast("int", MREMAP_MAYMOVE | MREMAP_FIXED)
-    got = libc.mremap(source, size, size, flags, ffi.cast("void *", address(target)))
-    if int(ffi.cast("intptr_t", got)) == -1:
-        return False, strerror(ffi.errno)
+    flags = MREMAP_MAYMOVE | MREMAP_FIXED
+    if libc.mremap(source, size, size, flags, address(target)) == MAP_FAILED:
+        return False, strerror(ctypes.get_errno())
     same = target[:] == contents
     ok, text = dropped(target)
     return same and ok, f"contents {'kept' if same else 'lost'} at the new address, then {text}"

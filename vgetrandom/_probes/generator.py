@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import re
 import struct
 
 from vgetrandom import _proc
-from vgetrandom._probes.memory import PAGE, ffi, fill, libc, ordinary, strerror, wiped_in_child
+from vgetrandom._probes.libc import libc
+from vgetrandom._probes.memory import PAGE, fill, ordinary, strerror, wiped_in_child
 from vgetrandom._probes.prober import NotHere, probe
 from vgetrandom.droppable import MAP_DROPPABLE
 
@@ -27,7 +29,7 @@ def vdso_symbol(*names: str) -> int:
     found = re.search(rf"^{base:x}-([0-9a-f]+) ", _proc.text("/proc/self/maps"), re.MULTILINE)
     if not base or not found:
         return 0
-    image = bytes(ffi.buffer(ffi.cast("char *", base), int(found[1], 16) - base))
+    image = ctypes.string_at(base, int(found[1], 16) - base)
     if image[4] != 2:  # ELFCLASS64: droppable memory is for 64 bits
         return 0
     (sections,) = struct.unpack_from("Q", image, 40)
@@ -51,10 +53,11 @@ def vdso_getrandom() -> tuple[bool, str]:
     where = vdso_symbol("__vdso_getrandom", "__kernel_getrandom")
     if not where:
         raise NotHere("no vDSO getrandom was found in this process (it came with Linux 6.11)")
-    call = ffi.cast("ssize_t (*)(void *, size_t, unsigned int, void *, size_t)", where)
+    arguments = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_void_p, ctypes.c_size_t)
+    call = ctypes.CFUNCTYPE(ctypes.c_ssize_t, *arguments)(where)
     # A state size of all ones asks for the parameters: size, prot, flags, and room for more.
-    parameters = ffi.new("uint32_t[16]")
-    result = call(ffi.NULL, 0, 0, parameters, ffi.cast("size_t", -1))
+    parameters = (ctypes.c_uint32 * 16)()
+    result = call(None, 0, 0, parameters, -1)
     if result:
         return False, f"its query answers {result}"
     size, prot, flags = parameters[0:3]

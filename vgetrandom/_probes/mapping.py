@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import mmap
 import os
@@ -12,16 +13,15 @@ import resource
 import tempfile
 from pathlib import Path
 
+from vgetrandom._probes.libc import MAP_FAILED, libc
 from vgetrandom._probes.memory import (
     MIB,
     PAGE,
     address,
     droppable,
     dropped,
-    ffi,
     fill,
     kilobytes,
-    libc,
     ordinary,
     smaps,
     strerror,
@@ -54,10 +54,10 @@ def refused(flags: int, descriptor: int = -1) -> tuple[bool, str]:
     droppable(PAGE)
     # Through libc: mmap.mmap adds MAP_ANONYMOUS of its own.
     got = libc.mmap(
-        ffi.NULL, 2 * MIB, mmap.PROT_READ | mmap.PROT_WRITE, MAP_DROPPABLE | flags, descriptor, 0
+        None, 2 * MIB, mmap.PROT_READ | mmap.PROT_WRITE, MAP_DROPPABLE | flags, descriptor, 0
     )
-    number = ffi.errno
-    if int(ffi.cast("intptr_t", got)) != -1:
+    number = ctypes.get_errno()
+    if got != MAP_FAILED:
         return False, "accepted"
     _raise_if_limited(number)
     return number == errno.EINVAL, strerror(number)
@@ -91,8 +91,8 @@ def advice_refused(advice: int) -> tuple[bool, str]:
     """Whether madvise refuses `advice`, as documented."""
     memory = droppable(PAGE)
     # Not memory.madvise(): PyPy's raises a SystemError without the errno.
-    if libc.madvise(ffi.cast("void *", address(memory)), PAGE, advice):
-        return ffi.errno == errno.EINVAL, strerror(ffi.errno)
+    if libc.madvise(address(memory), PAGE, advice):
+        return ctypes.get_errno() == errno.EINVAL, strerror(ctypes.get_errno())
     return False, "accepted"
 
 
@@ -116,8 +116,8 @@ def vm_flags() -> tuple[bool, str]:
 def lock() -> tuple[bool, str]:
     memory = droppable(8 * PAGE)
     fill(memory)
-    if libc.mlock(ffi.cast("void *", address(memory)), len(memory)):
-        number = ffi.errno
+    if libc.mlock(address(memory), len(memory)):
+        number = ctypes.get_errno()
         _raise_if_limited(number, errno.ENOMEM)
         return False, strerror(number)
     locked = kilobytes(smaps(memory)["Locked"])
@@ -133,7 +133,7 @@ def lock_all() -> tuple[bool, str]:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
     if libc.mlockall(MCL_FUTURE):
-        raise NotHere(f"not tried: mlockall() is refused here, {strerror(ffi.errno)}")
+        raise NotHere(f"not tried: mlockall() is refused here, {strerror(ctypes.get_errno())}")
     try:
         control, memory = ordinary(8 * PAGE), droppable(8 * PAGE)
     except OSError as error:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import mmap
 import os
@@ -11,34 +12,15 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-import cffi
-
 from vgetrandom import _fork, _proc
 from vgetrandom._probes.prober import NotHere
 from vgetrandom.droppable import MADV_PAGEOUT, DroppableMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 PAGE = mmap.PAGESIZE
 MIB = 1 << 20
-
-ffi = cffi.FFI()
-ffi.cdef(
-    """
-    void *mmap(void *addr, size_t length, int prot, int flags, int fd, long offset);
-    void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...);
-    int madvise(void *addr, size_t length, int advice);
-    int mlock(const void *addr, size_t length);
-    int mlockall(int flags);
-    int swapon(const char *path, int flags);
-    int swapoff(const char *path);
-    long syscall(long number, ...);
-    unsigned long getauxval(unsigned long type);
-    """
-)
-libc: Any = ffi.dlopen(None)
 
 
 def droppable(size: int) -> DroppableMemory:
@@ -56,7 +38,7 @@ def ordinary(size: int) -> mmap.mmap:
 
 def address(memory: mmap.mmap) -> int:
     """Where a mapping begins."""
-    return int(ffi.cast("uintptr_t", ffi.from_buffer(memory)))
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def fill(memory: mmap.mmap, byte: int = 0xA5) -> None:

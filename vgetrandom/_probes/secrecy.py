@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import signal
@@ -14,13 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vgetrandom import _fork, _proc
+from vgetrandom._probes.libc import libc
 from vgetrandom._probes.memory import (
     MIB,
     PAGE,
     droppable,
-    ffi,
     kilobytes,
-    libc,
     ordinary,
     smaps,
     strerror,
@@ -74,7 +74,7 @@ def swap_file() -> Iterator[Path | None]:
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         if libc.swapon(str(path).encode(), 0):
-            raise NotHere(f"swapon() is refused here: {strerror(ffi.errno)}")
+            raise NotHere(f"swapon() is refused here: {strerror(ctypes.get_errno())}")
         try:
             yield path
         finally:
