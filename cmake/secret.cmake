@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-# How files are compiled whose functions hold keys and state.
+# How to compile the files whose functions hold keys and state.
 #
-# Without optimisation a compiler keeps every value on the stack, and nothing burns those of all
-# functions; and link-time optimisation may merge them into functions that nobody burns. So these
-# files are compiled alike whatever the type of the build and CFLAGS say. A large frame is an error:
-# a draw takes no more of the stack than vgetrandom.h says. Sanitizers and coverage need frames, and
-# copies of values, that are not ours: their builds set VGETRANDOM_KEEPS_SECRETS_ON_STACK, and
-# vgetrandom_get_info() says so.
+# Unoptimised code keeps every value on the stack, where not every function burns it, and link-time
+# optimisation may merge these functions into others that burn nothing. So these files get the same
+# flags in every build type and with any CFLAGS. A large frame is an error, because a draw may not
+# take more stack than vgetrandom.h says. Sanitizers and coverage add frames and copies of values of
+# their own: their builds set VGETRANDOM_KEEPS_SECRETS_ON_STACK, and vgetrandom_get_info() says so.
 function(compile_secret)
   if(VGETRANDOM_KEEPS_SECRETS_ON_STACK)
     return()

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-# What a wheel needs, whatever the caller's environment and CMake options are set to for the other
-# packages that he builds: the files below the prefix that the build backend gave, and modules that
-# find the library beside them.
+# Makes a complete wheel, whatever the environment and CMake options are set to for other packages:
+# all files are below the build backend's prefix, and the modules find the library beside them.
 
-# Each of these would leave files out, name them otherwise, or write paths of the build into them.
+# Other values would leave files out, rename them, or write paths of the build into them.
 set(CMAKE_SKIP_RPATH OFF)
 set(CMAKE_SKIP_INSTALL_RPATH OFF)
 set(CMAKE_SKIP_INSTALL_RULES OFF)
