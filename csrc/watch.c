@@ -16,7 +16,7 @@
 
 static watched_word unwatched;
 
-struct watch watch = { &unwatched, &unwatched };
+struct watch watch = { &unwatched, &unwatched, &unwatched };
 
 enum { LOOKING, WATCHING, OVER };
 static _Atomic int phase;
@@ -166,15 +166,43 @@ static watched_word *find_word(const void *opaque, size_t opaque_bytes, size_t *
 	return found == 1 ? word : NULL;
 }
 
+/* The word that reads zero because this process is in a time namespace, or NULL.
+ *
+ * Where the generation shares the kernel's page of clock data (Linux 6.11 to 6.14), a time
+ * namespace shows a page of its own first, with zeros at the generation's place, and that page
+ * behind it; outside of them the second is not there, and reading it would be SIGBUS. Where the
+ * generation has a page of its own, it is the page's first word, and always there. */
+static watched_word *word_in_first_page(watched_word *word)
+{
+	uintptr_t offset = (uintptr_t)word & ((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+	const unsigned char *first = NULL;
+
+	for (int i = 0; i < page_count; i++)
+		if ((readable >> i & 1) && (!first || (const unsigned char *)pages[i] < first))
+			first = pages[i];
+	if (offset == 0 || !first || first + offset == (const void *)word ||
+	    word_at(first, offset) != 0 || word_at(first, offset + 8) != 0)
+		return NULL;
+	return (watched_word *)(const void *)(first + offset);
+}
+
+static void unwatch(void)
+{
+	watch.kernel = &unwatched;
+	watch.moved = &unwatched;
+}
+
 static void watch_word(watched_word *word, size_t offset)
 {
+	watched_word *zero = word_in_first_page(word);
 	int expected = LOOKING;
 
 	opaque_offset = offset;
-	watch.kernel = word;
+	watch.moved = zero ? word : &unwatched;
+	watch.kernel = zero ? zero : word;
 	/* Another thread may have found it, compared it and dropped it meanwhile. */
 	if (!atomic_compare_exchange_strong(&phase, &expected, WATCHING) && expected == OVER)
-		watch.kernel = &unwatched;
+		unwatch();
 }
 
 static void look_for_kernel(const void *opaque, size_t opaque_bytes)
@@ -206,7 +234,7 @@ static bool look_again(const void *opaque, size_t opaque_bytes)
 	if (looked_again_in == process)
 		return false;
 	word = find_word(opaque, opaque_bytes, &offset);
-	if (word && word != watch.kernel)
+	if (word && word != watch.kernel && word != watch.moved)
 		watch_word(word, offset);
 	else
 		word = NULL;
@@ -232,7 +260,7 @@ static void compare(uint64_t before, const void *opaque, size_t opaque_bytes)
 		return;
 	phase = OVER;
 	disagreed = true;
-	watch.kernel = &unwatched;
+	unwatch();
 }
 
 void watch_observe(uint64_t before, const void *opaque, size_t opaque_bytes)

@@ -17,6 +17,9 @@ typedef const _Atomic uint64_t watched_word;
 /* Never NULL: a word that is not watched is a constant. */
 struct watch {
 	_Atomic(watched_word *) kernel; /* the generation in [vvar], private to kernel and vDSO */
+	/* Where it is while `kernel` is zero, because the process is in a time namespace. Not to be
+	 * read otherwise: its page is gone outside of them. */
+	_Atomic(watched_word *) moved;
 	_Atomic(watched_word *) vm; /* the generation in /dev/vmclock0, or its disruption marker */
 };
 extern struct watch watch HIDDEN;
@@ -36,7 +39,11 @@ static inline uint64_t watched_word_now(_Atomic(watched_word *) *word)
 
 static inline uint64_t kernel_generation(void)
 {
-	return watched_word_now(&watch.kernel) | VALID_GENERATION;
+	uint64_t generation = watched_word_now(&watch.kernel);
+
+	if (__builtin_expect(generation == 0, 0))
+		generation = watched_word_now(&watch.moved);
+	return generation | VALID_GENERATION;
 }
 
 static inline uint64_t vm_generation(void)

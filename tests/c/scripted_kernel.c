@@ -26,9 +26,12 @@ static void *map_shared(size_t size)
 /* Before any thread or handler there is: the tests load this library first of all. */
 __attribute__((constructor)) static void map_script(void)
 {
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
 	the_script = map_shared(sizeof(*the_script));
-	for (int i = 0; i < 2; i++)
-		the_script->vvar[i] = map_shared(SCRIPT_PAGE_WORDS * sizeof(uint64_t));
+	/* One behind the other, as the kernel's are. */
+	the_script->vvar[0] = map_shared(2 * page);
+	the_script->vvar[1] = the_script->vvar[0] + page / sizeof(uint64_t);
 	the_script->has_vdso = 1;
 	the_script->vvar_pages = 1;
 	script_reseed_kernel(1000);

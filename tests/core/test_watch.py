@@ -268,10 +268,10 @@ def test_a_child_finds_the_word_that_moved_once() -> None:
         place(kernel, GENERATION + 1, page=1)
         kernel.script.generation = GENERATION + 1
         assert reseeds_of_a_draw(kernel) == 1
-        # If it moves again, it is given up.
+        # If it moves to a third place, it is given up.
         kernel.script.generation = GENERATION + 2
         place(kernel, 0, 0, page=1)
-        place(kernel, GENERATION + 2)
+        place(kernel, GENERATION + 2, at=PLACE + 2)
         draw_batches(kernel, 3)
         assert_given_up_for_good(kernel)
         return b"ok"
