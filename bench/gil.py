@@ -10,6 +10,7 @@ the largest size here.
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 import sysconfig
@@ -23,8 +24,7 @@ from building import ROOT, write
 
 SIZES = (1024, 2048, 4096, 8192, 16384, 32768, 65536)
 ROUNDS = 40
-# What csrc/python/CMakeLists.txt makes the extension module of.
-SOURCES = [ROOT / "csrc" / "python" / name for name in ("native.c", "linked.c")]
+FOLDER = ROOT / "csrc" / "python"
 
 TEXT = """# When the GIL is released
 
@@ -37,6 +37,13 @@ the time the bytes take, and below it another thread waits for a microsecond at 
 """
 
 
+def sources() -> list[str]:
+    """List the files of which csrc/python/CMakeLists.txt makes the extension module."""
+    found = re.search(r"add_extension\(_native ([^)]+)\)", (FOLDER / "CMakeLists.txt").read_text())
+    assert found
+    return [str(FOLDER / name) for name in found[1].split()]
+
+
 def build(directory: Path, name: str, threshold: int) -> Callable[[bytearray], None]:
     """Build the extension module with one threshold; return its random_bytes_into."""
     library = Path(vgetrandom.get_library())
@@ -44,7 +51,7 @@ def build(directory: Path, name: str, threshold: int) -> Callable[[bytearray], N
     target.parent.mkdir()
     command = ["cc", "-O2", "-fPIC", "-shared", f"-DRELEASE_GIL_BYTES={threshold}"]
     command += ["-DPy_LIMITED_API=0x030B0000", f"-I{sysconfig.get_path('include')}"]
-    command += [f"-I{vgetrandom.get_include()}", *map(str, SOURCES)]
+    command += [f"-I{vgetrandom.get_include()}", *sources()]
     command += [str(library), f"-Wl,-rpath,{library.parent}", "-ldl", "-o", str(target)]
     subprocess.run(command, check=True)
     spec = importlib.util.spec_from_file_location("_native", target)
