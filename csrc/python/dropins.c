@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vgetrandom._dropins: what random, secrets and uuid have natively. */
 #include "dropins.h"
-#include "failed_draw.h"
 #include "slots.h"
-#include "words.h"
-
-int draw_again(void *to, size_t size)
-{
-	while (vgetrandom(to, size, 0) != (ssize_t)size)
-		if (after_failed_draw())
-			return -1;
-	return 0;
-}
 
 /* SELF if there is one, then ARGS. */
 static PyObject *positional(PyObject *self, PyObject *const *args, Py_ssize_t nargs)

@@ -7,12 +7,22 @@
 
 #include <vgetrandom.h>
 
+#include "../wipe.h"
+#include "failed_draw.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-/* All of TO, as draw() below; for when the first try did not give it. */
-int draw_again(void *to, size_t size);
+/* All of TO, as draw() below; for when the first try did not give it. Not inlined: it would cost
+ * every caller of draw() registers. */
+static __attribute__((noinline, cold, unused)) int draw_again(void *to, size_t size)
+{
+	while (vgetrandom(to, size, 0) != (ssize_t)size)
+		if (after_failed_draw())
+			return -1;
+	return 0;
+}
 
 /* SIZE bytes, at most a few hundred; -1 with an exception set where the kernel gives none. */
 static inline int draw(void *to, size_t size)
@@ -20,13 +30,6 @@ static inline int draw(void *to, size_t size)
 	if (__builtin_expect(vgetrandom(to, size, 0) == (ssize_t)size, 1))
 		return 0;
 	return draw_again(to, size);
-}
-
-/* memset() that is not elided although the data dies. */
-static inline void wipe(void *data, size_t size)
-{
-	memset(data, 0, size);
-	__asm__ __volatile__("" ::"r"(data) : "memory");
 }
 
 /* Unbiased integers below a bound, by Lemire's method (Fast Random Integer Generation in an
@@ -94,14 +97,19 @@ static inline int below(uint64_t bound, uint64_t *result)
 	return bound <= UINT32_MAX ? below_32((uint32_t)bound, result) : below_64(bound, result);
 }
 
-/* 0.0 <= *RESULT < 1.0, a multiple of 2**-53, as random.random() has it. */
+/* 0.0 <= the result < 1.0, a multiple of 2**-53, as random.random() and NumPy have it. */
+static inline double unit_double_of(uint64_t word)
+{
+	return (double)(int64_t)(word >> 11) * 0x1p-53;
+}
+
 static inline int unit_double(double *result)
 {
 	uint64_t word;
 
 	if (draw(&word, sizeof(word)))
 		return -1;
-	*result = (double)(word >> 11) * 0x1p-53;
+	*result = unit_double_of(word);
 	return 0;
 }
 
