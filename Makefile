@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: bench test test-cross test-integration coverage tools lint docs format clean
+.PHONY: bench test test-cross test-debian test-integration coverage tools lint docs format clean
 
 bench: $(VENV)/installed-bench
 	$(BIN)/vgetrandom bench --quick $(ARGS)
@@ -16,6 +16,12 @@ test: $(VENV)/installed-test
 # The core on other architectures: cross-compiled by Zig, run by qemu's user mode.
 test-cross: $(VENV)/installed-cross
 	$(BIN)/pytest tests/cross $(ARGS)
+
+# The suite in a Debian of another release, with its C library, compilers and interpreter, as root:
+# make test-debian RELEASE=sid PYTHON=python3.15. The inner make is told PYTHON and ARGS by this one.
+test-debian:
+	tests/debian/root $(RELEASE) sh -euc '.ci/tools $(TOOLS) $(PYTHON)-dev $(PYTHON)-venv; \
+	  exec make test VENV=/venv-$(PYTHON)'
 
 # The real users: web servers, pools of workers, frameworks. Without their packages `make test` skips
 # what needs them.

@@ -173,7 +173,8 @@ def fork_in_vain() -> tuple[bool, str]:
 def test_a_probe_cannot_hurt(
     run: Callable[[], tuple[bool, str]], ok: bool | None, observed: str
 ) -> None:
-    row = run_one(Probe("name", "expected", run), timeout=0.2)
+    # A busy machine takes its time for the others.
+    row = run_one(Probe("name", "expected", run), timeout=0.2 if run is hang else 60)
     assert (row.name, row.expected, row.ok) == ("name", "expected", ok)
     assert observed in row.observed
 
