@@ -45,6 +45,30 @@ def _lines(results: list[dict[str, Any]]) -> tuple[str, dict[str, dict[int, floa
     return group, lines
 
 
+def size_labels(sizes: list[int]) -> list[str]:
+    """Return the labels of an axis, empty where they would lie on one another.
+
+    Args:
+        sizes: Bytes, in ascending order.
+    """
+    labels, last = [], 0.0
+    for size in sizes:
+        labels.append(human_size(size) if size >= 4 * last else "")
+        last = size if labels[-1] else last
+    return labels
+
+
+def duration(ns: float) -> str:
+    """Return a time as a label.
+
+    Args:
+        ns: Nanoseconds.
+    """
+    powers = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0))
+    unit, factor = next((pair for pair in powers if ns >= pair[1]), powers[-1])
+    return f"{ns / factor:g} {unit}"
+
+
 def draw(path: Path, machine: dict[str, Any], results: list[dict[str, Any]]) -> None:
     """Draw the figure.
 
@@ -85,15 +109,16 @@ def draw(path: Path, machine: dict[str, Any], results: list[dict[str, Any]]) -> 
             axes[2].plot(shared, [base[size] / times[size] for size in shared], **style)
         for axis, title in zip(
             axes,
-            ("throughput, GB/s", "time per call, ns", f"times as fast as {BASELINE}"),
+            ("throughput, GB/s", "time per call", f"times as fast as {BASELINE}"),
             strict=True,
         ):
             axis.set(title=title, xlabel="bytes per call", xscale="log", yscale="log")
             ticks = sorted({size for times in lines.values() for size in times})
-            axis.set_xticks(ticks, [human_size(size) for size in ticks], rotation=60)
+            axis.set_xticks(ticks, size_labels(ticks), rotation=60)
             axis.xaxis.set_minor_locator(NullLocator())
             axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
+        axes[1].yaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
         where = ", ".join(str(machine[key]) for key in ("cpu", "kernel", "libc", "python"))
         figure.suptitle(f"{group}: {where}")
         figure.legend(
