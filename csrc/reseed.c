@@ -46,6 +46,10 @@ bool reseed(struct slot *slot, unsigned int flags)
 	state->vm_generation = vm_generation();
 	atomic_store_explicit(&state->generation, kernel_generation(), memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
+	/* Once more: a handler may have forked since the first time, and this child would take what
+	 * its parent's threads left for theirs until its next reseed. From the store on, a fork
+	 * wipes the generation, and all of this is done again. */
+	states_after_fork(slot);
 	ssize_t got = getrandom_counted(state->key, CHACHA20_KEY_BYTES, flags);
 
 	if (got != CHACHA20_KEY_BYTES) {

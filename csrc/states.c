@@ -220,8 +220,10 @@ static struct slot *claim_old(uint64_t epoch, uint64_t owner)
 	return slot;
 }
 
-/* Without a slot, the thread that came through a fork is known by being the main one. */
-static void settle_after_fork_without_slot(void)
+/* Without a slot, the thread that came through a fork is known by being the main one. Returns the
+ * epoch of the process that this was settled for: a slot claimed under a later one would look as if
+ * it had been settled for that. */
+static uint64_t settle_after_fork_without_slot(void)
 {
 	uint64_t epoch;
 
@@ -229,6 +231,7 @@ static void settle_after_fork_without_slot(void)
 		reclaim(NULL);
 		reclaimed_in = epoch;
 	}
+	return epoch;
 }
 
 /* Each thread may have forbidden itself the counter. One that does so later gets SIGSEGV, as it
@@ -254,8 +257,7 @@ static enum lack claim(struct slot **claimed)
 	if (!chacha20_choose())
 		return LACKS_MEMORY;
 	note_first_claim(process_epoch());
-	settle_after_fork_without_slot();
-	uint64_t epoch = process_epoch();
+	uint64_t epoch = settle_after_fork_without_slot();
 
 	watch_probe_pages(epoch);
 	struct slot *slot = claim_old(epoch, epoch);

@@ -7,6 +7,7 @@
 #include "../../csrc/clones.h"
 #include "../../csrc/draw.h"
 #include "../../csrc/hchacha20.h"
+#include "../../csrc/process.h"
 #include "../../csrc/refill.h"
 #include "../../csrc/states.h"
 #include "../../csrc/watch.h"
@@ -179,4 +180,9 @@ void hook_check_in(void *state)
 bool hook_is_out(void)
 {
 	return this_thread.closed || (this_thread.slot && !this_thread.state);
+}
+
+bool hook_is_settled(void)
+{
+	return !this_thread.slot || this_thread.slot->owner == process_epoch();
 }

@@ -58,4 +58,8 @@ void hook_check_in(void *state);
 /* Whether the calling thread is in the middle of a draw that has its state out. */
 bool hook_is_out(void);
 
+/* Whether the calling thread's state is known to be this process's, and not one that a fork brought
+ * along and that is still to be settled. */
+bool hook_is_settled(void);
+
 #endif

@@ -285,6 +285,8 @@ static void *stepped_draw(void *arg)
 	/* The state is in order afterwards. */
 	draw(16);
 	draw(48);
+	if (!hook_is_settled())
+		fail("the fork at step %ld was not settled", forked_at);
 	expect_one_first_key();
 	if (is_child)
 		_exit(0);
