@@ -5,17 +5,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: bench test test-cross test-debian test-integration coverage tools lint docs format clean
+.PHONY: bench test test-debian test-integration coverage tools lint docs format clean
 
 bench: $(VENV)/installed-bench
 	$(BIN)/vgetrandom bench --quick $(ARGS)
 
 test: $(VENV)/installed-test
 	$(BIN)/pytest $(ARGS)
-
-# The core on other architectures: cross-compiled by Zig, run by qemu's user mode.
-test-cross: $(VENV)/installed-cross
-	$(BIN)/pytest tests/cross $(ARGS)
 
 # The suite in a Debian of another release, with its C library, compilers and interpreter, as root:
 # make test-debian RELEASE=sid PYTHON=python3.15. The inner make is told PYTHON and ARGS by this one.
@@ -44,7 +40,7 @@ coverage: $(VENV)/installed-coverage
 	  --gcov-ignore-errors=no_working_dir_found build/coverage
 
 # What tests skip without: Debian's packages, as root. None of it is needed to install or to use.
-TOOLS = clang clang-tidy libclang-rt-dev spin valgrind strace gdb qemu-user \
+TOOLS = clang clang-tidy libclang-rt-dev spin valgrind strace gdb qemu-user musl-tools \
         gcc-aarch64-linux-gnu gcc-s390x-linux-gnu libc6-dev-s390x-cross \
         libc6-dev-arm64-cross rng-tools-debian dieharder
 tools:
@@ -101,5 +97,6 @@ $(VENV)/installed-lint: INCLUDED = bench docs test
 clean:
 	rm -rf $(VENV) build dist
 
+include tests/cross/cross.mk
 include tests/faults/faults.mk
 include tests/vm/vm.mk

@@ -2,7 +2,9 @@
 # Makes a complete wheel, whatever the environment and CMake options are set to for other packages:
 # all files are below the build backend's prefix, and the modules find the library beside them.
 
-# Other values would leave files out, rename them, or write paths of the build into them.
+# Other values would leave files out, rename them, or write paths of the build into them; and each
+# module would have a static library's generators of its own.
+set(BUILD_SHARED_LIBS ON)
 set(CMAKE_SKIP_RPATH OFF)
 set(CMAKE_SKIP_INSTALL_RPATH OFF)
 set(CMAKE_SKIP_INSTALL_RULES OFF)

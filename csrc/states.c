@@ -114,6 +114,14 @@ static void exit_thread(void *slot)
 /* Stored as one more than the key, so that zero means none yet. */
 static _Atomic uint64_t exit_key;
 
+/* glibc takes keys by compare-and-swap. Elsewhere (musl) a lock is taken, which the thread that a
+ * handler interrupted may hold, or one that a raw clone() left behind: no draw asks for a key. */
+#ifdef __GLIBC__
+#define DRAWS_MAKE_EXIT_KEY 1
+#else
+#define DRAWS_MAKE_EXIT_KEY 0
+#endif
+
 static bool make_exit_key(void)
 {
 	uint64_t none = 0;
@@ -129,7 +137,8 @@ static bool make_exit_key(void)
 }
 
 /* So early that there is a key to be had, and one of the first 32, for which glibc allocates
- * nothing. Where there is none, or a draw is made before this, claiming tries again. */
+ * nothing. Where there is none, or a draw is made before this, draws try again (glibc), and
+ * vgetrandom_prepare() does. */
 __attribute__((constructor)) static void make_exit_key_at_load(void)
 {
 	make_exit_key();
@@ -244,14 +253,14 @@ bool thread_needs_coarse_clock(void)
 }
 
 /* Leaves the thread with a slot or says what it lacks. */
-static enum lack claim(struct slot **claimed)
+static enum lack claim(struct slot **claimed, bool in_draw)
 {
 	bool usable = memory_usable();
 
 	prepare_first_draw();
 	if (!usable)
 		return LACKS_MEMORY;
-	if (!make_exit_key())
+	if (in_draw && !DRAWS_MAKE_EXIT_KEY ? !exit_key : !make_exit_key())
 		return LACKS_EXIT_HOOK;
 	/* Now, because a state's later draws may make no system call but getrandom(2). */
 	if (!chacha20_choose())
@@ -312,7 +321,7 @@ static void pause_claiming(void)
 		this_thread.pause *= 2;
 }
 
-void state_claim(void)
+static void try_to_claim(bool in_draw)
 {
 	if (this_thread.closed || memory_kind() == MEMORY_NONE)
 		return;
@@ -326,7 +335,7 @@ void state_claim(void)
 	barrier();
 	struct slot *slot = this_thread.slot;
 	/* One that drew a moment ago may have done it. */
-	enum lack lacks = slot ? LACKS_NOTHING : claim(&slot);
+	enum lack lacks = slot ? LACKS_NOTHING : claim(&slot, in_draw);
 
 	this_thread.slot = slot;
 	barrier();
@@ -338,12 +347,17 @@ void state_claim(void)
 	this_thread.closed = false;
 }
 
+void state_claim(void)
+{
+	try_to_claim(true);
+}
+
 void state_claim_now(void)
 {
 	if (this_thread.slot)
 		return;
 	this_thread.paused = 0;
-	state_claim();
+	try_to_claim(false);
 }
 
 void state_notes(struct notes *notes)

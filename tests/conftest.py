@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ pytest.register_assert_rewrite(
     "support.model", "support.script", "support.windows", "support.running", "support.programs"
 )
 
-from support.libraries import scripted  # noqa: E402
+from support import libraries  # noqa: E402
 from support.recording import Recorder  # noqa: E402
 from support.running import in_thread, isolated, threaded  # noqa: E402
 from support.script import Kernel  # noqa: E402
@@ -28,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and what writes the record."""
     for marker in (
         "new_thread: run in a new thread, which has not drawn yet",
+        "c_program: runs a program of tests/c, which another toolchain may have built",
         "own_process: run in a forked child, which may load libraries and change its environment",
     ):
         config.addinivalue_line("markers", marker)
@@ -57,10 +59,20 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
         pyfuncitem.obj = isolated(pyfuncitem.obj)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """See that tests of C programs say so, or builds by other toolchains would miss them."""
+    libraries.programs_found.clear()
+    result = yield
+    if libraries.programs_found and not item.get_closest_marker("c_program"):
+        pytest.fail(f"has no marker c_program, but asked for {libraries.programs_found}")
+    return result
+
+
 @pytest.fixture
 def kernel() -> Kernel:
     """Return the core over the scripted kernel, which has found what it watches."""
-    kernel = Kernel(scripted())
+    kernel = Kernel(libraries.scripted())
     in_thread(lambda: kernel.draw(1))
     return kernel
 

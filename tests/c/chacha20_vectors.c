@@ -4,6 +4,7 @@
  *
  *     chacha20_vectors SET KEY-IN-HEX COUNTER NONCE GROUPS [OFFSET]     OFFSET: of the unaligned
  * output
+ *     chacha20_vectors     lists the sets, best first, and whether this machine has them
  */
 #include "chacha20/chacha20.h"
 
@@ -16,6 +17,11 @@ int main(int argc, char **argv)
 	uint8_t key[CHACHA20_KEY_BYTES];
 	const struct chacha20_set *set = chacha20_sets;
 
+	if (argc < 2) {
+		for (; set->name; set++)
+			printf("%s=%d\n", set->name, chacha20_is_supported(set));
+		return 0;
+	}
 	if (argc < 6 || strlen(argv[2]) != 2 * sizeof(key))
 		return 2;
 	while (set->name && strcmp(set->name, argv[1]))

@@ -3,11 +3,13 @@
  *
  *     environment early|late|cleared
  *
- * early: the first draw comes from .preinit_array, before any constructor has run. late: from
- * main(). cleared: the library is loaded after clearenv(), from the path in argv[2].
+ * early: the first draw comes from .preinit_array, before any constructor has run, or from the
+ * first constructor. late: from main(). cleared: the library is loaded after clearenv(), from the
+ * path in argv[2].
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,7 @@ static void draw(void)
 		_exit(1);
 }
 
+#ifdef __GLIBC__
 static void before_constructors(int argc, char **argv, char **envp)
 {
 	(void)envp;
@@ -33,6 +36,20 @@ static void before_constructors(int argc, char **argv, char **envp)
 
 __attribute__((section(".preinit_array"),
 	       used)) static void (*const first)(int, char **, char **) = before_constructors;
+#else
+/* musl knows no .preinit_array, and gives constructors no arguments. In a static program this runs
+ * before the library's constructors. */
+__attribute__((constructor(101))) static void before_constructors(void)
+{
+	char words[256] = "";
+	int file = open("/proc/self/cmdline", O_RDONLY);
+	ssize_t got = read(file, words, sizeof(words) - 1);
+
+	close(file);
+	if (got > 0 && !strcmp(words + strlen(words) + 1, "early"))
+		draw();
+}
+#endif
 
 static __typeof__(vgetrandom_get_info) *loaded_after_clearenv(const char *path)
 {

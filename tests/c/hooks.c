@@ -42,16 +42,6 @@ void hook_layout(struct hook_layout *layout)
 	};
 }
 
-const char *hook_chacha20_name(int i)
-{
-	return chacha20_sets[i].name;
-}
-
-bool hook_chacha20_supported(int i)
-{
-	return chacha20_is_supported(&chacha20_sets[i]);
-}
-
 void hook_chacha20_keystream(int i, uint8_t *out, size_t groups, const uint8_t *key,
 			     uint64_t counter, uint64_t nonce)
 {

@@ -20,9 +20,7 @@ struct hook_layout {
 };
 void hook_layout(struct hook_layout *layout);
 
-/* Instruction sets, best first; NULL after the last. */
-const char *hook_chacha20_name(int i);
-bool hook_chacha20_supported(int i);
+/* An instruction set's keystream, by its number, best first. */
 void hook_chacha20_keystream(int i, uint8_t *out, size_t groups, const uint8_t *key,
 			     uint64_t counter, uint64_t nonce);
 

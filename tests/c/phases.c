@@ -234,7 +234,14 @@ static void no_memory_for_thread(void)
 
 static void no_key(void)
 {
+#ifdef __GLIBC__
 	draw_until_it_passes(give_key_back);
+#else
+	/* Where libc takes a lock to make a key, no draw tries again (csrc/states.c). */
+	draw(16);
+	allow_only(without_a_state);
+	draw_often(DRAWS_WHILE_IT_PASSES);
+#endif
 }
 
 /* ---- what vgetrandom_get_info() says of a shortage, and then ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What vgetrandom_get_info() says, a line each; for whoever must be another user, or is not let
- * to do something.
+/* What vgetrandom_get_info() says, a line each, and where it says so; for whoever must be another
+ * user, or is not let to do something.
  *
  *     report [no-mmap|no-mmap-later]
  *
@@ -8,6 +8,7 @@
  * the main thread has a state and eighty other threads have none.
  */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -16,18 +17,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include <vgetrandom.h>
 
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
+
 #define THREADS 80
+
+#ifdef SYS_mmap2
+#define MMAP_CALL SYS_mmap2
+#else
+#define MMAP_CALL SYS_mmap
+#endif
 
 static void refuse_mmap(void)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MMAP_CALL, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -88,6 +101,27 @@ static void expect_unique(int count)
 			}
 }
 
+static void print_surroundings(void)
+{
+	struct utsname machine;
+
+	uname(&machine);
+	printf("kernel=%s\narchitecture=%s\npage=%ld\n", machine.release, machine.machine,
+	       sysconf(_SC_PAGESIZE));
+#ifdef __GLIBC__
+	printf("libc=glibc %s\n", gnu_get_libc_version());
+#else
+	printf("libc=musl\n");
+#endif
+#ifdef __clang__
+	printf("compiler=clang %d.%d.%d\n", __clang_major__, __clang_minor__, __clang_patchlevel__);
+#else
+	printf("compiler=gcc %d.%d.%d\n", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
+#endif
+	/* Without a dynamic linker. */
+	printf("static=%d\n", getauxval(AT_BASE) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	static char buffer[65536];
@@ -108,9 +142,10 @@ int main(int argc, char **argv)
 	}
 	vgetrandom_get_info(&info);
 	vgetrandom_get_stats(&stats);
-	printf("chacha20=%s\nmemory=%s\nkernel_entropy=%s\nwatch=%s\nfirst=%d\nfallbacks=%d\n",
-	       info.chacha20, info.memory, info.kernel_entropy, info.watch,
-	       (int)stats.reseeds_first, (int)stats.fallbacks);
+	print_surroundings();
+	printf("chacha20=%s\nmemory=%s\nkernel_entropy=%s\nwatch=%s\nclones=%s\n", info.chacha20,
+	       info.memory, info.kernel_entropy, info.watch, info.clones);
+	printf("first=%d\nfallbacks=%d\n", (int)stats.reseeds_first, (int)stats.fallbacks);
 	for (int i = 0; info.notes[i]; i++)
 		printf("note=%s\n", info.notes[i]);
 	return 0;

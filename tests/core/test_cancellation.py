@@ -44,6 +44,7 @@ HARMLESS = {
 }
 
 
+@pytest.mark.c_program
 @pytest.mark.parametrize("what", ["draw", "prepare", "info"])
 def test_draws_return_whatever_is_to_become_of_their_thread(what: str) -> None:
     assert programs.figures("cancelled", what)["records"] > 0

@@ -103,14 +103,17 @@ def test_a_thread_that_draws_for_an_object_only_is_asked_too(*, forbidden: bool)
     assert kernel.script.coarse_readings - coarse_before == forbidden
 
 
+@pytest.mark.c_program
 def test_draws_go_on_where_the_counter_is_forbidden() -> None:
     assert programs.end("forbidden_counter").returncode == 0
 
 
+@pytest.mark.c_program
 def test_draws_go_on_where_the_counter_is_forbidden_to_one_thread() -> None:
     assert programs.end("forbidden_counter", "thread").returncode == 0
 
 
+@pytest.mark.c_program
 @stateful
 def test_a_process_that_forbids_the_counter_later_is_killed() -> None:
     """libc's clock_gettime() ends it in the same way."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.libraries import ROOT
+from support.libraries import ROOT, chacha20_sets, program
 from support.reference import GROUP_BYTES, keystream
 
 
@@ -70,6 +70,22 @@ def test_against_another_implementation(
         done = machine.run(vectors, *arguments)
         assert done.returncode == 0
         assert done.stdout == expected
+
+
+@pytest.mark.c_program
+@pytest.mark.parametrize("name", chacha20_sets())
+def test_as_built_for_this_machine(name: str, rounds: int) -> None:
+    rng = random.Random(name)
+    for groups in [*range(5), *(rng.randrange(20) for _ in range(2 * rounds))]:
+        key, counter, nonce = rng.randbytes(32), 16 * rng.randrange(2**60), rng.randrange(2**64)
+        words = map(str, (name, key.hex(), counter, nonce, groups, rng.randrange(64)))
+        done = subprocess.run(
+            [program("chacha20_vectors"), *words], capture_output=True, check=False, timeout=60
+        )
+        if done.returncode == 77:
+            pytest.skip(f"this CPU has no {name}")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == keystream(key, groups * GROUP_BYTES, counter, nonce)
 
 
 def test_children_share_nothing_whatever_the_emulator_makes_of_advice(tmp_path: Path) -> None:

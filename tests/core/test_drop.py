@@ -103,6 +103,7 @@ def test_from_another_thread_meanwhile(advice: int, rounds: int) -> None:
     assert_unique(outputs)
 
 
+@pytest.mark.c_program
 @pytest.mark.parametrize("advice", ["pageout", "dontneed"])
 def test_from_another_thread_in_c(advice: str, rounds: int) -> None:
     """Three threads draw as fast as they can while a fourth drops their pages."""

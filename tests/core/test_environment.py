@@ -27,6 +27,7 @@ def told(*arguments: str, **variables: str) -> dict[str, list[str]]:
     return programs.report("environment", *arguments, env=environment, timeout=60)
 
 
+@pytest.mark.c_program
 @whens
 def test_a_first_draw_reads_no_environment(when: str) -> None:
     usual = told(when)
@@ -42,6 +43,7 @@ def test_a_first_draw_reads_no_environment(when: str) -> None:
     assert told(when, **padding) == usual
 
 
+@pytest.mark.c_program
 @whens
 @pytest.mark.parametrize("name", VARIABLES)
 def test_a_value_that_is_not_known_is_ignored_and_a_note(when: str, name: str) -> None:
@@ -51,6 +53,7 @@ def test_a_value_that_is_not_known_is_ignored_and_a_note(when: str, name: str) -
         assert "ignored" in notes[0]
 
 
+@pytest.mark.c_program
 @whens
 def test_other_variables_are_none_of_ours(when: str) -> None:
     usual = told(when)
@@ -60,8 +63,9 @@ def test_other_variables_are_none_of_ours(when: str) -> None:
     assert told(when, VGETRANDOM_MEMORY="", VGETRANDOM_CHACHA20="") == usual
 
 
+@pytest.mark.c_program
 def test_what_was_cleared_before_the_library_was_loaded_is_gone() -> None:
-    library = str(libraries.build() / "libvgetrandom_hooked.so")
+    library = str(libraries.shared("vgetrandom_hooked"))
     usual, cleared = told("late"), told("cleared", library, **LIMITS)
     # What else it says is of the draws of the copy that was there before.
     assert cleared["chacha20"] == usual["chacha20"]

@@ -204,6 +204,7 @@ def test_counters_start_again_in_the_child(fork: Callable[[], int]) -> None:
     assert after.reseeds["first"] >= before.reseeds["first"]
 
 
+@pytest.mark.c_program
 @stateful
 @pytest.mark.parametrize("order", ["first", "second", "last"])
 @pytest.mark.parametrize("where", ["main", "thread"])
@@ -216,6 +217,7 @@ def test_generations_of_threads(how: str, where: str, order: str, rounds: int) -
         assert figures["mapped_last"] == figures["mapped_second"] > 0
 
 
+@pytest.mark.c_program
 @stateful
 @pytest.mark.parametrize("how", ["fork", "clone"])
 def test_more_threads_than_one_slab_has(how: str, rounds: int) -> None:

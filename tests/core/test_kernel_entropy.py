@@ -52,10 +52,11 @@ def test_off_is_the_system_call_and_a_note(monkeypatch: pytest.MonkeyPatch) -> N
     assert syscalls_of_refills(core, 100) >= 99
 
 
+@pytest.mark.c_program
 @unless_set("VGETRANDOM_VDSO", "VGETRANDOM_MEMORY")
 def test_the_kernel_is_not_blamed_for_a_vdso_that_is_hidden() -> None:
     """Valgrind hides it, for example: the kernel has it all the same."""
-    hiding = {"LD_PRELOAD": str(libraries.build() / "libno_vdso.so")}
+    hiding = {"LD_PRELOAD": str(libraries.shared("no_vdso"))}
     told = programs.report("report", env=os.environ | hiding, timeout=60)
     assert told["kernel_entropy"] == ["syscall"]
     (note,) = [note for note in told["note"] if "vDSO" in note and "refills" in note]

@@ -72,6 +72,7 @@ def said(phase: str, surroundings: str, directory: Path, rung: str = "") -> dict
     )
 
 
+@pytest.mark.c_program
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("rung", RUNGS)
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
@@ -84,6 +85,7 @@ def test_survives(phase: str, rung: str, surroundings: str, tmp_path: Path) -> N
         assert figures["after"] == ["0"]
 
 
+@pytest.mark.c_program
 @pytest.mark.parametrize("rung", RUNGS)
 @pytest.mark.parametrize("surroundings", ["usual", "no-proc"])
 def test_info_asks_once_for_what_is_settled(rung: str, surroundings: str, tmp_path: Path) -> None:
@@ -93,6 +95,7 @@ def test_info_asks_once_for_what_is_settled(rung: str, surroundings: str, tmp_pa
     assert figures.get("first_note") == figures.get("second_note")
 
 
+@pytest.mark.c_program
 @stateful
 @pytest.mark.parametrize("phase", ["first-under-the-next-filter", "thread-under-the-next-filter"])
 def test_the_filter_kills(phase: str) -> None:
@@ -100,6 +103,7 @@ def test_the_filter_kills(phase: str) -> None:
     assert done.returncode == -signal.SIGSYS
 
 
+@pytest.mark.c_program
 @pytest.mark.skipif(INFO.watch != "vdso-generation", reason=f"watch is {INFO.watch} here")
 def test_info_searches_again_for_what_a_shortage_denied(tmp_path: Path) -> None:
     figures = said("searched-again", "no-descriptors", tmp_path)
@@ -109,6 +113,7 @@ def test_info_searches_again_for_what_a_shortage_denied(tmp_path: Path) -> None:
     assert "second_note" not in figures
 
 
+@pytest.mark.c_program
 @stateful
 def test_the_device_is_searched_again(tmp_path: Path) -> None:
     """In a mount namespace whose /dev has a vmclock; the vDSO is off, so that it is the watch."""
@@ -148,6 +153,7 @@ def test_prepare_in_python() -> None:
     assert figures == [1, 0]
 
 
+@pytest.mark.c_program
 @stateful
 @pytest.mark.parametrize(
     ("phase", "why"),

@@ -169,6 +169,7 @@ def test_where_the_kernel_gives_no_random_number() -> None:
     assert len(set(numbers)) == 4
 
 
+@pytest.mark.c_program
 @sources
 def test_large_draws_in_which_a_handler_forks(source: str) -> None:
     """Served by the kernel in pieces, of which a child has the first ones too."""

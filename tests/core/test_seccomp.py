@@ -85,6 +85,7 @@ def test_pages_that_nobody_can_tell_about_are_not_read(error: int) -> None:
     assert in_child(child) in {b"none", b"vmclock"}
 
 
+@pytest.mark.c_program
 def test_c_program_without_memory() -> None:
     said = programs.report("report", "no-mmap")
     assert said["memory"] == ["none"]
@@ -94,6 +95,7 @@ def test_c_program_without_memory() -> None:
     assert int(said["fallbacks"][0]) >= 2
 
 
+@pytest.mark.c_program
 @unlimited
 def test_no_more_memory_later() -> None:
     """Threads that find no room for a state are served by the kernel; the others keep theirs."""

@@ -19,6 +19,8 @@ from support.libraries import program
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.c_program
+
 NOBODY = 65534
 OWNER = 1
 

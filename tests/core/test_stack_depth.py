@@ -8,6 +8,8 @@ import pytest
 from support import programs
 from support.libraries import chacha20_sets
 
+pytestmark = pytest.mark.c_program
+
 PROMISED = 1536
 SETS = [("VGETRANDOM_CHACHA20", name) for name in chacha20_sets(supported=True)]
 MEMORY = [("VGETRANDOM_MEMORY", name) for name in ("wipe-on-fork", "none")]

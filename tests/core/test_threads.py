@@ -7,6 +7,8 @@ import mmap
 import threading
 from typing import Any
 
+import pytest
+
 import vgetrandom
 from support import libraries, programs
 from support.conditions import stateful
@@ -62,6 +64,7 @@ def test_come_and_go(rounds: int) -> None:
     assert_unique(outputs)
 
 
+@pytest.mark.c_program
 @stateful
 def test_threads_that_begin_together_share_slabs() -> None:
     """However they race, memory is added only where all of what there is has been taken."""
@@ -108,6 +111,7 @@ def test_counters_outlive_their_threads() -> None:
     assert after.refills + after.fallbacks >= before.refills + before.fallbacks + 10
 
 
+@pytest.mark.c_program
 def test_destructors_that_draw(rounds: int) -> None:
     """Thread-specific destructors may draw, before the generator's own has run and after it."""
     figures = programs.figures("thread_exit", 20 * rounds)

@@ -10,8 +10,8 @@ not drawn yet, and reads the environment as it is now.
 from __future__ import annotations
 
 import functools
-import itertools
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -65,8 +65,20 @@ def build() -> Path:
     return Path(os.environ[BUILT])
 
 
+programs_found: set[str] = set()
+"""Programs that the running test has asked for."""
+
+
 def program(name: str) -> Path:
-    """Return the path of one of the C programs in tests/c."""
+    """Return the path of one of the C programs in tests/c.
+
+    Tests of them have the marker c_program: they are run against builds by other toolchains.
+    """
+    programs_found.add(name)
+    return _program(name)
+
+
+def _program(name: str) -> Path:
     path = build() / name
     if not path.exists():
         pytest.skip(f"tests/c/CMakeLists.txt does not build {name} here")
@@ -96,8 +108,19 @@ def _ffi(name: str) -> FFI:
     return ffi
 
 
-def _file(name: str) -> Path:
-    return build() / f"libvgetrandom_{name}.so"
+def shared(name: str) -> Path:
+    """Return the path of one of the shared libraries in tests/c; or skip, with the whole module."""
+    file = build() / f"lib{name}.so"
+    if not file.exists():
+        pytest.skip("tests/c was built static: no library to load", allow_module_level=True)
+    return file
+
+
+def _loadable(name: str) -> Path:
+    file = shared(f"vgetrandom_{name}")
+    if (b"libc.so.6\0" in file.read_bytes()) != (platform.libc_ver()[0] == "glibc"):
+        pytest.skip("tests/c was built with another libc than Python's", allow_module_level=True)
+    return file
 
 
 def load(name: str, file: Path) -> Library:
@@ -107,7 +130,7 @@ def load(name: str, file: Path) -> Library:
 
 @functools.cache
 def _load(name: str) -> Library:
-    return load(name, _file(name))
+    return load(name, _loadable(name))
 
 
 def shipped() -> Library:
@@ -137,23 +160,20 @@ def layout_of(library: Library) -> Any:
     return layout
 
 
+@functools.cache
+def _sets() -> list[list[str]]:
+    command = [_program("chacha20_vectors")]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return [line.split("=") for line in done.stdout.splitlines()]
+
+
 def chacha20_sets(*, supported: bool = False) -> dict[str, int]:
     """Return the names of the instruction sets, best first, and the hooks' numbers for them.
 
     Args:
         supported (bool): Only those that this machine has.
     """
-    ffi, lib = hooked()
-    names: dict[str, int] = {}
-    for number in itertools.count():
-        name = lib.hook_chacha20_name(number)
-        if name == ffi.NULL:
-            return names
-        if not supported or lib.hook_chacha20_supported(number):
-            raw = ffi.string(name)
-            assert isinstance(raw, bytes)
-            names[raw.decode()] = number
-    raise AssertionError
+    return {name: i for i, (name, has) in enumerate(_sets()) if has == "1" or not supported}
 
 
 def fresh(name: str) -> Library:
@@ -163,5 +183,5 @@ def fresh(name: str) -> Library:
     """
     # The loader knows a library by its inode, which is not used again while the library is mapped.
     with tempfile.TemporaryDirectory(prefix="vgetrandom-tests-") as directory:
-        copy = shutil.copyfile(_file(name), Path(directory, f"{name}.so"))
+        copy = shutil.copyfile(_loadable(name), Path(directory, f"{name}.so"))
         return load(name, copy)

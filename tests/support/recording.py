@@ -10,6 +10,7 @@ import platform
 import re
 import resource
 import shlex
+import subprocess
 import sys
 import sysconfig
 from collections import Counter
@@ -134,6 +135,48 @@ def here() -> dict[str, Any]:
     }
 
 
+PROGRAMS = "c_program"
+"""The marker whose tests look at tests/c alone, which another toolchain may have built."""
+
+
+def of_programs() -> dict[str, Any]:
+    """Return the same of the C programs, as one of them says it."""
+    from support import libraries
+
+    command = [libraries.build() / "report"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return of_report(done.stdout)
+
+
+def of_report(text: str) -> dict[str, Any]:
+    """Return what tests/c/report.c has printed as a part of a row."""
+    said = dict(line.split("=", 1) for line in text.splitlines())
+    static = "static" if said["static"] == "1" else ""
+    return {
+        "kernel": said["kernel"],
+        "libc": said["libc"] + (musl_version() if said["libc"] == "musl" else ""),
+        "architecture": said["architecture"],
+        "interpreter": "",
+        "compiler": said["compiler"],
+        "page": int(said["page"]),
+        "memory": said["memory"],
+        "entropy": said["kernel_entropy"],
+        "watch": said["watch"],
+        "clones": said["clones"],
+        "chacha20": said["chacha20"],
+        "setting": ", ".join(filter(None, [static, setting()])),
+    }
+
+
+def musl_version() -> str:
+    """Return the version, which programs cannot ask for but musl's dynamic linker says."""
+    for linker in Path("/lib").glob("ld-musl-*.so.1"):
+        usage = subprocess.run([linker], capture_output=True, text=True, check=False, timeout=60)
+        if found := re.search(r"Version (\S+)", usage.stderr):
+            return f" {found[1]}"
+    return ""
+
+
 def setting() -> str:
     """Say what is unusual about this process: whose it is, its limits, what was taken away."""
     parts = [] if os.geteuid() == 0 else ["not as root"]
@@ -173,6 +216,8 @@ def part(config: pytest.Config, deselected: int) -> str:
         return " ".join(sorted(places))
 
     option = config.option
+    if option.markexpr == PROGRAMS:
+        return "C programs of the suite"
     places = inside(config.args)
     chosen = ["whole suite" if places == "tests" else places]
     chosen += ["quick"] if option.quick else []
@@ -188,6 +233,8 @@ def part(config: pytest.Config, deselected: int) -> str:
 
 def command(config: pytest.Config) -> str:
     """Return the command that this run was started by, without what belongs to this machine."""
+    if config.option.markexpr == PROGRAMS:
+        return "make test-musl"
     arguments = list(config.invocation_params.args)
     words = ["pytest"]
     while arguments:
@@ -233,10 +280,11 @@ class Recorder:
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if not ended or session.shouldstop or session.shouldfail or not self._counts["passed"]:
             return
+        where = of_programs() if self._config.option.markexpr == PROGRAMS else here()
         counts = {name: self._counts[name] for name in COUNTED.values()}
         write(
             self._path,
             command=command(self._config),
             how=part(self._config, self._deselected),
-            rows=[here() | counts | {"result": ""}],
+            rows=[where | counts | {"result": ""}],
         )
