@@ -34,7 +34,7 @@ FILES = f"https://github.com/{REPOSITORY}/blob/main/bench/results"
 IMAGES = f"https://raw.githubusercontent.com/{REPOSITORY}/main/bench/results"
 ALL_ROWS = f"https://github.com/{REPOSITORY}/blob/main/docs/benchmarks.md"
 SIZES = (16, 32, 64, 256, 4096, 65536, 1 << 20, 16 << 20, 64 << 20)
-AGAIN = "A row again: `vgetrandom bench --groups bytes --sizes SIZE`."
+AGAIN = "To repeat a row: `vgetrandom bench --groups bytes --sizes SIZE`."
 FEW_SIZES = (16, 256, 4096, 65536, 1 << 20)
 FEW_CALLS = (
     ("random", "random()"),
@@ -112,7 +112,7 @@ def few_sizes(paths: list[Path]) -> str:
     runs = [_load(path) for path in paths]
     titles = ["bytes"]
     for machine, _ in runs:
-        titles += [f"{machine['libc']}: `{OURS}`", f"`{BASELINE}`", "times"]
+        titles += [f"{machine['libc']}: `{OURS}`", f"`{BASELINE}`", "ratio"]
     lines = []
     for size in FEW_SIZES:
         cells = [human_size(size)]
@@ -122,7 +122,7 @@ def few_sizes(paths: list[Path]) -> str:
             lines.append(cells)
     reached = " and ".join(_reach(machine) for machine, _ in runs)
     told = f"`{BASELINE}` reaches the kernel {reached}."
-    where = f"[All sizes and peers]({ALL_ROWS}); faster than ours: {_faster(runs)}."
+    where = f"Faster than `{OURS}`: {_faster(runs)}. [All sizes and peers]({ALL_ROWS})."
     table = _table(titles, ["--:"] * len(titles), lines)
     return "\n\n".join([_figure(paths[0]), told, table, f"{where} {_medians(runs)} {AGAIN}"])
 
@@ -187,7 +187,7 @@ def _bytes_table(medians: dict[Key, float]) -> str:
 
     sizes = [size for size in SIZES if median(OURS, size)]
     peers = [peer for peer in PEERS if any(median(peer, size) for size in sizes)]
-    titles = ["bytes", *(f"`{peer}`" for peer in peers), f"times `{BASELINE}`"]
+    titles = ["bytes", *(f"`{peer}`" for peer in peers), f"ratio to `{BASELINE}`"]
     lines = []
     for size in sizes:
         times = [f"{human_ns(ns)} ns" if (ns := median(peer, size)) else "" for peer in peers]
@@ -254,7 +254,7 @@ def _rows(group: Group, medians: dict[Key, float]) -> Iterator[Row]:
 
 def all_calls(path: Path, rows: list[Row]) -> str:
     """Make the table of every call, with the fastest of its other peers."""
-    titles = ["group", "call", "ours", "beside", "times", "fastest other", "times"]
+    titles = ["group", "call", "ours", "instead of", "ratio", "fastest other", "ratio"]
     lines, group = [], ""
     for row in rows:
         title = "" if row.group == group else f"`{row.group}`"
@@ -262,18 +262,17 @@ def all_calls(path: Path, rows: list[Row]) -> str:
         group = row.group
     table = _table(titles, [":--"] * 2 + ["--:"] * 5, lines)
     machine, _ = _load(path)
-    return f"{table}\n\n{_origin(path, machine)} Again: `vgetrandom bench --groups GROUP`."
+    return f"{table}\n\n{_origin(path, machine)} To repeat: `vgetrandom bench --groups GROUP`."
 
 
 def few_calls(path: Path, rows: list[Row]) -> str:
     """Make the README's table: a few calls, and the names of those that are slower."""
     lines = [row.cells() for each in FEW_CALLS for row in rows if (row.group, row.call) == each]
-    table = _table(["call", "ours", "beside", "times"], [":--"] + ["--:"] * 3, lines)
+    table = _table(["call", "ours", "instead of", "ratio"], [":--"] + ["--:"] * 3, lines)
     slower = [f"`{row.call}`" for row in rows if row.beside and row.beside[1] < row.ours]
-    told = f"{len(rows)} calls were measured with {_load(path)[0]['libc']}"
-    if slower:
-        told += f"; slower than what they stand beside: {', '.join(slower)}"
-    return f"{table}\n\n{told}. Again: `vgetrandom bench --groups random secrets uuid numpy`."
+    told = f"Of {len(rows)} calls that were measured with {_load(path)[0]['libc']}, "
+    told += f"slower than what they replace: {', '.join(slower) or 'none'}."
+    return f"{table}\n\n{told} To repeat: `vgetrandom bench --groups random secrets uuid numpy`."
 
 
 def pages(root: Path) -> Pages:
