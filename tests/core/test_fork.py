@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from multiprocessing import forkserver
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 import vgetrandom
 from support import programs
 from support.conditions import stateful
+from support.places import ROOT
 from support.running import (
     finish,
     glibc_fork,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 INFO = vgetrandom.info()
+TESTS = ROOT / "tests"
 ways = pytest.mark.parametrize("fork", [os.fork, glibc_fork, raw_clone])
 
 
@@ -118,16 +121,22 @@ def test_large_draws_of_another_thread_go_on_in_the_parent_alone() -> None:
     assert_unrelated(*children)
 
 
+PRELOADED = "support.drawn"
+
+
 def _put(pipe: object) -> None:
     pipe.send_bytes(draw())  # type: ignore[attr-defined]
+    pipe.send(PRELOADED in sys.modules)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_multiprocessing(method: str) -> None:
+def test_multiprocessing(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        # The server draws, and all children are forked from it.
-        context.set_forkserver_preload(["drawn"])
+        # A new server, which draws before all children are forked from it.
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+        monkeypatch.setenv("PYTHONPATH", str(TESTS))
+        context.set_forkserver_preload([PRELOADED])
     vgetrandom.random_bytes(16)
     outputs = [draw()]
     children = []
@@ -139,6 +148,7 @@ def test_multiprocessing(method: str) -> None:
         children.append((process, receiver))
     for process, receiver in children:
         outputs.append(receiver.recv_bytes())
+        assert receiver.recv() == (method == "forkserver")
         process.join()
         assert process.exitcode == 0
     assert_unrelated(*outputs, draw())

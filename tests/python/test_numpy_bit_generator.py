@@ -7,7 +7,6 @@ import copy
 import gc
 import multiprocessing
 import pickle
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +15,14 @@ import pytest
 np: Any = pytest.importorskip("numpy", minversion="1.26")
 
 import vgetrandom  # noqa: E402
+from support.conditions import stateful  # noqa: E402
 from support.mappings import MADV_DONTNEED, states_mappings  # noqa: E402
-from support.running import in_child, join  # noqa: E402
+from support.running import in_child, in_threads, meanwhile  # noqa: E402
 from vgetrandom import numpy as vnumpy  # noqa: E402
 from vgetrandom.numpy import SeedSequence, SystemBitGenerator  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-stateful = pytest.mark.skipif(vgetrandom.info().memory == "none", reason="no states are kept")
 
 
 def assert_fresh(*arrays: Any) -> None:
@@ -213,29 +211,22 @@ def test_a_forked_child_draws_other_words(name: str) -> None:
 def test_a_drop_in_the_middle_of_an_array_shows_nowhere() -> None:
     bits = SystemBitGenerator()
     ours = vnumpy.default_rng()
-    stop = threading.Event()
 
     def drop() -> None:
-        while not stop.is_set():
-            for mapping in states_mappings():
-                mapping.advise(MADV_DONTNEED)
+        for mapping in states_mappings():
+            mapping.advise(MADV_DONTNEED)
 
-    thread = threading.Thread(target=drop)
-    thread.start()
     before = vgetrandom.stats().reseeds["wiped"]
     words: list[Any] = []
     doubles: list[Any] = []
     deadline = time.monotonic() + 10
-    try:
+    with meanwhile(drop):
         # The GIL may keep the other thread waiting for a while.
         while len(words) < 4 or vgetrandom.stats().reseeds["wiped"] < before + 20:
             words += [raw(bits, 4000), np.frombuffer(ours.bytes(32_000), np.uint64)]
             doubles += [ours.random(4000), np.random.Generator(bits).random(4000)]
             words, doubles = words[-10:], doubles[-10:]
             assert time.monotonic() < deadline
-    finally:
-        stop.set()
-        join(thread)
     drawn = np.concatenate(doubles)
     assert_fresh(*words)
     # Of 2^53 values: that one occurs twice has a chance of 10^-7; two, far less than 10^-9.
@@ -250,11 +241,7 @@ def test_threads_share_one_generator() -> None:
     def draw() -> None:
         drawn.extend(raw(bits, 1000) for _ in range(10))
 
-    threads = [threading.Thread(target=draw) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(4, lambda _: draw())
     assert_fresh(*drawn)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 np: Any = pytest.importorskip("numpy", minversion="1.26")
 
-from support.running import finish, in_child, read_all  # noqa: E402
+from support.running import Fork, in_child  # noqa: E402
 from vgetrandom import numpy as vnumpy  # noqa: E402
 from vgetrandom.numpy import Generator, SystemBitGenerator, default_rng  # noqa: E402
 
@@ -328,29 +328,17 @@ def test_a_fork_in_the_middle_of_an_array() -> None:
     """A handler of Python's forks between two chunks: parent and child share nothing."""
 
     def forked() -> bytes:
-        children: list[int] = []
-        readable, writable = os.pipe()
-
-        def fork(*_: object) -> None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            children.append(os.fork())
-
+        fork = Fork()
         signal.signal(signal.SIGALRM, fork)
         out = np.empty(12 << 20)  # 96 MiB
         deadline = time.monotonic() + 20
-        while not children and time.monotonic() < deadline:
+        while not fork.happened and time.monotonic() < deadline:
             signal.setitimer(signal.ITIMER_REAL, 0.005)
             RNG.random(out=out)
         sample: bytes = out[:: 1 << 12].tobytes()
-        if children == [0]:
-            with os.fdopen(writable, "wb") as pipe:
-                pipe.write(sample)
-            os._exit(0)
-        os.close(writable)
-        drawn = read_all(readable)
-        finish(children[0])
-        assert len(drawn) == len(sample)
-        return drawn + sample
+        theirs = fork.tell(sample)
+        assert len(theirs) == len(sample)
+        return theirs + sample
 
     both = np.frombuffer(in_child(forked))
     assert len(both) == 2 * (12 << 8)

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.bindings import BINDINGS
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@pytest.fixture(params=BINDINGS, ids=lambda module: module.__name__)
-def fill(request: pytest.FixtureRequest) -> Any:
-    return request.param.random_bytes_into
+@pytest.fixture
+def fill(api: Any) -> Any:
+    return api.random_bytes_into
 
 
 class Holder(ctypes.Structure):

@@ -7,7 +7,6 @@ import os
 import random
 import secrets
 import sys
-import threading
 import types
 import uuid
 from secrets import choice, randbelow, token_bytes, token_hex
@@ -18,7 +17,7 @@ from uuid import uuid4
 import pytest
 
 import vgetrandom
-from support.running import in_child
+from support.running import in_child, in_threads
 from support.windows import assert_unrelated
 from vgetrandom import patch
 
@@ -174,11 +173,7 @@ def test_names_that_are_mocked_themselves() -> None:
 
 def test_threads_that_install_at_once() -> None:
     for _ in range(20):
-        threads = [threading.Thread(target=patch.install) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(8, lambda _: patch.install())
         patch.uninstall()
         assert os.urandom is URANDOM
         assert random.SystemRandom is type(SYSTEM)

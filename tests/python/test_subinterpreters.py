@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import vgetrandom
-from support.running import in_child, in_thread
+from support.running import in_child, in_thread, read_all
 from support.windows import assert_unique
 
 pytestmark = pytest.mark.skipif(
@@ -59,8 +59,7 @@ def outputs(in_new_threads: bool) -> bytes:
         else:
             run(module, sender)
         os.close(sender)
-        with os.fdopen(receiver, "rb") as pipe:
-            drawn += pipe.read()
+        drawn += read_all(receiver)
         drawn += vgetrandom.random_bytes(320)
     return drawn
 

@@ -8,7 +8,6 @@ import itertools
 import pickle
 import subprocess
 import sys
-import threading
 import time
 import uuid
 import weakref
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import vgetrandom
-from support.running import in_child
+from support.running import in_child, in_threads
 from support.statistics import chi_squared, uniformly
 
 if TYPE_CHECKING:
@@ -125,20 +124,17 @@ def test_uuid7_strictly_grows() -> None:
     assert sorted(texts) == texts
 
 
-def test_uuid7_strictly_grows_over_threads() -> None:
+def assert_grows_in_threads(make: Callable[[], uuid.UUID], count: int) -> None:
+    """In each of four threads the times strictly grow, and no two threads have the same."""
     found: list[list[int]] = []
-
-    def make() -> None:
-        found.append([tick(vgetrandom.uuid7()) for _ in range(20_000)])
-
-    threads = [threading.Thread(target=make) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(4, lambda _: found.append([tick(make()) for _ in range(count)]))
     assert all(sorted(ticks) == ticks for ticks in found)
     together = [one for ticks in found for one in ticks]
-    assert len(set(together)) == len(together) == 80_000
+    assert len(set(together)) == len(together) == 4 * count
+
+
+def test_uuid7_strictly_grows_over_threads() -> None:
+    assert_grows_in_threads(vgetrandom.uuid7, 20_000)
 
 
 def test_uuid7_shares_nothing_with_a_forked_child_but_the_time() -> None:
@@ -179,16 +175,5 @@ def test_versions_without_the_extension(python_alone: dict[str, Any]) -> None:
 
 
 def test_uuid7_strictly_grows_and_keeps_few_ticks_without_it(python_alone: dict[str, Any]) -> None:
-    found: list[list[int]] = []
-
-    def make() -> None:
-        found.append([tick(python_alone["uuid7"]()) for _ in range(5000)])
-
-    threads = [threading.Thread(target=make) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all(sorted(ticks) == ticks for ticks in found)
-    assert len({one for ticks in found for one in ticks}) == 20_000
-    assert len(python_alone["_ticks"]) <= python_alone["_MOST_TICKS"] + len(threads)
+    assert_grows_in_threads(python_alone["uuid7"], 5000)
+    assert len(python_alone["_ticks"]) <= python_alone["_MOST_TICKS"] + 4
