@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import ctypes
 import resource
+import threading
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.conditions import own_process
 from vgetrandom import _peers
 from vgetrandom.bench import allocator, control, measure
 from vgetrandom.bench.groups import Case, Group
@@ -156,7 +159,7 @@ def give_pages_back(size: int) -> None:
         libc.malloc_trim(0)
 
 
-@pytest.mark.own_process
+@own_process
 def test_two_names_for_one_function_have_the_same_page_faults() -> None:
     log: dict[str, list[int]] = {"first": [], "second": []}
 
@@ -176,7 +179,7 @@ def test_two_names_for_one_function_have_the_same_page_faults() -> None:
     assert max(timed) - min(timed) < 16 * MIB // resource.getpagesize() // 10, log
 
 
-@pytest.mark.own_process
+@own_process
 def test_large_results_are_kept_pages_up_to_32_mib_and_new_ones_above() -> None:
     if not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"):
         pytest.skip("not glibc: malloc has nothing to settle")
@@ -205,6 +208,26 @@ def test_the_function_itself_is_called(start: Callable[[Draw, float], Sampler]) 
     timed = Draw(NEW_BYTES[0], 16, Call(lambda *arguments: seen.append(arguments), (1, b"2")))
     start(timed, 0)()
     assert set(seen) == {(1, b"2")}
+
+
+def mapped_bytes() -> int:
+    """The address space that this process has taken."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+@own_process
+def test_threads_do_not_wait_for_one_that_could_not_be_started() -> None:
+    stack = 512 * MIB
+    threading.stack_size(stack)
+    room_for_one = mapped_bytes() + stack + stack // 2
+    resource.setrlimit(resource.RLIMIT_AS, (room_for_one, resource.RLIM_INFINITY))
+    sample = in_threads(2, Draw(NEW_BYTES[0], 16, Call(bytes, (16,))), 0)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        sample()
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(10)
+            assert not thread.is_alive(), "the thread that was started waits for the other one"
 
 
 # --- what the samples say ---

@@ -294,6 +294,30 @@ def test_a_signal_in_a_destructor_ends_what_has_nothing_to_put_right() -> None:
     assert one_line(done.stderr) == "vgetrandom: interrupted"
 
 
+# Destroyed when the interpreter has given its signals back to the kernel, as it ends.
+DESTROYED_LATE = """
+import os, signal
+class Late:
+    def __del__(self, os=os, signals={signals}):
+        for number in signals:
+            os.kill(os.getpid(), number)
+        os.write(2, b"destroyed")
+late = Late()
+"""
+
+
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="PyPy destroys nothing when it ends"
+)
+def test_a_signal_after_the_last_handler_is_gone_does_not_kill_it(tmp_path: Path) -> None:
+    signals = [int(number) for number in SIGNALS]
+    (tmp_path / "sitecustomize.py").write_text(DESTROYED_LATE.format(signals=signals))
+    with running(*QUICK["--version"], folder=tmp_path) as (process, _):
+        status, output, told = ended(process)
+    assert (status, told) == (OK, b"destroyed")
+    assert output
+
+
 def test_a_signal_while_the_interpreter_ends_does_not_kill_it(tmp_path: Path) -> None:
     for number in range(9):
         with running("doctor", "--help", folder=tmp_path) as (process, _):

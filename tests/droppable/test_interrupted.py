@@ -11,27 +11,25 @@ from __future__ import annotations
 
 import copy
 import functools
-import os
 import pickle
-import threading
+import random
 import time
+import traceback
 from mmap import PAGESIZE
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support import opcodes
-from support.running import finish
+from support.drops import needs_droppable_memory
+from support.running import Fork, in_child, meanwhile
 from vgetrandom import _ring, droppable
 from vgetrandom.droppable import DroppableCache, DroppableMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-try:
-    DroppableMemory(1)
-except OSError as unsupported:
-    pytestmark = pytest.mark.skip(reason=str(unsupported))
+pytestmark = needs_droppable_memory
 
 SIZE = PAGESIZE + 904  # the values of two pages lie in both
 MODULES = [droppable, _ring]
@@ -207,85 +205,51 @@ def test_forked_at_every_bytecode() -> None:
     at = count = 0
     while at <= count:
         it = Checked(range(7))
-        children: list[int] = []
-
-        def fork(children: list[int] = children) -> None:
-            children.append(os.fork())
-
-        status = 1
+        fork = Fork()
+        told = "right"
         try:
-            count = opcodes.run(
-                functools.partial(it.put, "new", value("new", 1900)), MODULES, at, fork
-            )
+            put = functools.partial(it.put, "new", value("new", 1900))
+            count = opcodes.run(put, MODULES, at, fork)
             it.check()
-            assert children == [0] or it.cache.get("new") == value("new", 1900)
+            assert fork.in_child or it.cache.get("new") == value("new", 1900)
             it.go_on()
-            status = 0
-        finally:
-            if children == [0]:
-                os._exit(status)
-        for child in children:
-            finish(child)
+        except BaseException:
+            if not fork.in_child:
+                raise
+            told = traceback.format_exc()
+        if fork.happened:
+            assert fork.tell(told.encode()) == b"right"
         it.cache.close()
         at += 7
 
 
 def test_forked_while_another_thread_stores() -> None:
     cache = DroppableCache(1 << 20)
-    stop = threading.Event()
 
-    def store() -> None:
-        while not stop.is_set():
-            cache.put("a", b"x" * 200_000)
-
-    def child() -> bool:
+    def child() -> bytes:
         for key in range(50):
             cache.put(key, value(key))
-        return all(cache.get(key) == value(key) for key in range(50))
+        assert all(cache.get(key) == value(key) for key in range(50))
+        return b"right"
 
-    thread = threading.Thread(target=store)
-    thread.start()
-    try:
+    with meanwhile(lambda: cache.put("a", b"x" * 200_000)):
         for _ in range(20):
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    os._exit(0 if child() else 1)
-                finally:
-                    os._exit(2)
-            finish(pid)
-    finally:
-        stop.set()
-        thread.join()
+            assert in_child(child) == b"right"
 
 
 def test_interrupted_for_real() -> None:
     """Threads that store and threads that are interrupted, by exceptions that come at any time."""
     it = DroppableCache(SIZE)
-    stop = threading.Event()
-    wrong: list[object] = []
 
-    def use(first: int) -> None:
-        key = first
-        while not stop.is_set():
-            key = first + (key + 1) % 6
-            got = it.get(key)
-            if got not in (None, value(key)):
-                wrong.append(key)
-            it.put(key, value(key))
+    def use() -> None:
+        key = random.randrange(16)
+        assert it.get(key) in (None, value(key))
+        it.put(key, value(key))
 
-    threads = [threading.Thread(target=use, args=(first,)) for first in (0, 3, 10)]
-    for thread in threads:
-        thread.start()
-    try:
+    with meanwhile(use, count=3):
         deadline = time.monotonic() + 0.5
         while time.monotonic() < deadline:
             opcodes.run(functools.partial(it.put, 20, value(20)), MODULES, 57)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    assert not wrong
 
 
 # --- what cannot be copied ---
