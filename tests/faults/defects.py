@@ -318,9 +318,12 @@ LEFT_BEHIND = (
         (
             DRAW,
             "\t\tcopy_and_erase(buf, state->batch + BATCH_BYTES - available, len);",
+            # A register by name: memcpy() leaves the bytes in one with some compilers only.
             (
-                "\t\tmemcpy(buf, state->batch + BATCH_BYTES - available, len);\n"
-                "\t\twipe(state->batch + BATCH_BYTES - available, len);"
+                '\t\t__asm__ __volatile__("movups (%0), %%xmm15" ::"r"(\n'
+                "\t\t\tstate->batch + BATCH_BYTES - available)\n"
+                '\t\t\t: "xmm15", "memory");\n'
+                "\t\tcopy_and_erase(buf, state->batch + BATCH_BYTES - available, len);"
             ),
         ),
     ),

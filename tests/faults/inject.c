@@ -119,10 +119,11 @@ static pid_t start(uint64_t seed)
 	}
 	if (!stepping_begin(pid))
 		errx(NOT_HERE, "ptrace is refused");
-	if (!stepping_continue(pid, 0).breakpoint)
-		errx(2, "the subject did not come to its draw");
-	if (!stepping_watch(pid, (uintptr_t)core.draw, NULL, NULL))
+	if (!stepping_watch(pid, (uintptr_t)stepping_mark, NULL, NULL))
 		errx(NOT_HERE, "the debug registers cannot be set");
+	if (!stepping_continue(pid, 0).arrived)
+		errx(2, "the subject did not come to its draw");
+	stepping_watch(pid, (uintptr_t)core.draw, NULL, NULL);
 	return pid;
 }
 
@@ -280,7 +281,7 @@ static void tell_trace(void)
 
 /* ---- coming to an instruction ---- */
 
-static struct stop go_to(pid_t pid, size_t at)
+static void go_to(pid_t pid, size_t at)
 {
 	const struct instruction *there = &trace[at];
 	struct stop stop = { 0 };
@@ -295,13 +296,12 @@ static struct stop go_to(pid_t pid, size_t at)
 			stop = stepping_step(pid, 0);
 		for (uint32_t arrived = 0; arrived < there->arrivals; arrived += stop.arrived) {
 			stop = stepping_continue(pid, 0);
-			if (stop.ended || stop.breakpoint)
+			if (stop.ended)
 				break;
 		}
 	}
 	if (stop.ended || stepping_pc(pid) != there->pc)
 		errx(2, "instruction %zu is not where it was", at);
-	return stop;
 }
 
 /* ---- faults ---- */
@@ -409,11 +409,13 @@ static void run(struct result *result, size_t at, const char *kinds, long gap)
 {
 	pid_t pid = start(result->seed);
 	const void *generation = state_page + offsetof(struct state, generation);
-	struct stop stop = go_to(pid, at);
+	struct stop stop = { 0 };
 	int signal = 0;
 
-	stepping_watch(pid, 0, generation, &core.script()->vvar[0][80]);
-	for (; kinds[result->faults] && !stop.ended && !stop.breakpoint; result->faults++) {
+	go_to(pid, at);
+	/* From here on it arrives at the draw's end, and nowhere else. */
+	stepping_watch(pid, (uintptr_t)stepping_mark, generation, &core.script()->vvar[0][80]);
+	for (; kinds[result->faults] && !stop.ended && !stop.arrived; result->faults++) {
 		if (result->faults > 0) {
 			bool forks = strchr("FB", kinds[0]), entering = false;
 
@@ -421,20 +423,20 @@ static void run(struct result *result, size_t at, const char *kinds, long gap)
 			 * the subject itself, which writes down what it drew, to be interrupted;
 			 * and at the first instruction of a handler ptrace delivers no signal. */
 			while ((gap > 0 || entering || !peek(pid, &in_core)) && !stop.ended &&
-			       !stop.breakpoint) {
+			       !stop.arrived) {
 				entering = signal != 0;
 				stop = stepping_step(pid, signal);
 				signal = 0;
 				note_touched(pid, result, stop);
 				gap -= !forks || peek(pid, &forks_done);
 			}
-			if (stop.ended || stop.breakpoint)
+			if (stop.ended || stop.arrived)
 				break;
 		}
 		result->fault[result->faults].kind = (uint32_t)kinds[result->faults];
 		signal = inject(pid, &result->fault[result->faults]);
 	}
-	while (!stop.ended && !stop.breakpoint) {
+	while (!stop.ended && !stop.arrived) {
 		stop = stepping_continue(pid, signal);
 		signal = 0;
 		note_touched(pid, result, stop);

@@ -63,11 +63,11 @@ static _Noreturn void subject(pid_t tracer)
 	stepping_accept(tracer);
 	for (int i = 0; i < MAX_PREPARATIONS && preparations[i]; i++) {
 		core_draw(buffer, preparations[i], 0);
-		__asm__ __volatile__("int3" ::: "memory");
+		stepping_mark();
 	}
 	core_draw(buffer, len, 0);
 	*state_told = core_state();
-	__asm__ __volatile__("int3" ::: "memory");
+	stepping_mark();
 	_exit(0);
 }
 
@@ -82,6 +82,8 @@ static pid_t start(void)
 		subject(tracer);
 	if (!stepping_begin(pid))
 		errx(NOT_HERE, "ptrace is refused");
+	if (!stepping_watch(pid, (uintptr_t)stepping_mark, NULL, NULL))
+		errx(NOT_HERE, "the debug registers cannot be set");
 	return pid;
 }
 
@@ -244,7 +246,7 @@ static pid_t come_to_draw(bool aloud)
 	pid_t pid = start();
 
 	for (int i = 0; i < MAX_PREPARATIONS && preparations[i]; i++) {
-		if (!stepping_continue(pid, 0).breakpoint)
+		if (!stepping_continue(pid, 0).arrived)
 			errx(2, "a preparatory draw failed");
 		if (aloud)
 			tell_memory(pid, 'S', "an earlier draw", buffer, preparations[i]);
@@ -258,7 +260,7 @@ static void find_state(void)
 	pid_t pid = come_to_draw(false);
 	int status;
 
-	if (!stepping_continue(pid, 0).breakpoint)
+	if (!stepping_continue(pid, 0).arrived)
 		errx(2, "the draw failed");
 	stepping_end(pid);
 	if (waitpid(pid, &status, 0) != pid || status)
@@ -271,8 +273,7 @@ static void run(void)
 	pid_t pid = come_to_draw(true);
 	char line[32] = "";
 
-	if (!stepping_watch(pid, (uintptr_t)core_draw, NULL, NULL))
-		errx(NOT_HERE, "the debug registers cannot be set");
+	stepping_watch(pid, (uintptr_t)core_draw, NULL, NULL);
 	if (!stepping_continue(pid, 0).arrived)
 		errx(2, "the draw was not come to");
 	stepping_watch(pid, 0, NULL, NULL);

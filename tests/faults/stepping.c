@@ -33,6 +33,11 @@ void stepping_stay_on_one_processor(void)
 	}
 }
 
+__attribute__((noinline)) void stepping_mark(void)
+{
+	__asm__ __volatile__("" ::: "memory");
+}
+
 void stepping_accept(pid_t tracer)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -53,7 +58,6 @@ bool stepping_begin(pid_t pid)
 static struct stop wait_for(pid_t pid, int request, int signal)
 {
 	struct stop stop = { 0 };
-	siginfo_t info;
 
 	for (;;) {
 		ptrace(request, pid, NULL, (void *)(intptr_t)signal);
@@ -68,11 +72,9 @@ static struct stop wait_for(pid_t pid, int request, int signal)
 		if (signal == SIGCHLD)
 			signal = 0;
 	}
-	ptrace(PTRACE_GETSIGINFO, pid, NULL, &info);
 	uint64_t why = (uint64_t)ptrace(PTRACE_PEEKUSER, pid, DEBUG_REGISTER(6), NULL);
 
 	ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(6), NULL);
-	stop.breakpoint = info.si_code == SI_KERNEL;
 	stop.arrived = why & 1;
 	stop.touched = (uint32_t)why & (1u << WATCHED_GENERATION | 1u << WATCHED_WORD);
 	return stop;

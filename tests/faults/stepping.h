@@ -14,7 +14,6 @@ enum watched { WATCHED_GENERATION = 1, WATCHED_WORD = 2 };
 
 struct stop {
 	bool ended;       /* by itself or by a signal; STATUS is wait(2)'s */
-	bool breakpoint;  /* it executed a breakpoint instruction */
 	bool arrived;     /* it is at the place of debug register 0 */
 	uint32_t touched; /* bit W: the word in debug register W was read or written */
 	int status;
@@ -24,6 +23,13 @@ struct stop {
  * traced process has just touched waits in a list of that processor's for being managed, which only
  * madvise() on the same one empties; until then the page resists being paged out. */
 void stepping_stay_on_one_processor(void);
+
+/* Does nothing: a process that is to be traced calls it where the tracer may want it to stop, and
+ * the tracer gives its address to stepping_watch(). A breakpoint instruction would not do. Children
+ * that nobody traces execute the same code and die of SIGTRAP there, unless a handler is installed
+ * for it; and single steps through fork(), which blocks all signals since glibc 2.41, reset that
+ * handler, because the kernel forces a blocked SIGTRAP. Debug registers are not inherited. */
+void stepping_mark(void);
 
 /* In a child of TRACER, before anything that is to be traced. It does not outlive its tracer. */
 void stepping_accept(pid_t tracer);

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "subject.h"
 
+#include "stepping.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,12 +30,12 @@ static void append(struct record record, const uint8_t *bytes)
 	observed->record[atomic_fetch_add(&observed->records, 1)] = record;
 }
 
-static __attribute__((noinline)) ssize_t draw_between_breakpoints(uint8_t *buf, size_t len)
+static __attribute__((noinline)) ssize_t draw_between_marks(uint8_t *buf, size_t len)
 {
-	__asm__ __volatile__("int3" ::: "memory");
+	stepping_mark();
 	ssize_t result = core->draw(buf, len, 0);
 
-	__asm__ __volatile__("int3" ::: "memory");
+	stepping_mark();
 	return result;
 }
 
@@ -52,8 +54,7 @@ static void draw(enum role role, size_t len)
 
 	draw_at_work = record.serial;
 	in_core = 1;
-	record.result =
-		role == SUBJECT ? draw_between_breakpoints(buf, len) : core->draw(buf, len, 0);
+	record.result = role == SUBJECT ? draw_between_marks(buf, len) : core->draw(buf, len, 0);
 	in_core = 0;
 	draw_at_work = outer;
 	record.error = record.result < 0 ? errno : 0;
@@ -63,6 +64,20 @@ static void draw(enum role role, size_t len)
 	append(record, buf);
 	depth--;
 	errno = saved_errno;
+}
+
+/* Blocks all signals meanwhile, as glibc's fork() does since 2.41: the tracer must get through that
+ * with every libc. */
+static pid_t fork_with_signals_blocked(void)
+{
+	sigset_t every, before;
+
+	sigfillset(&every);
+	sigprocmask(SIG_SETMASK, &every, &before);
+	pid_t pid = fork();
+
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid;
 }
 
 static void handle(int signal)
@@ -78,7 +93,7 @@ static void handle(int signal)
 		/* Raw where nothing but the kernel shall know of it. */
 		pid_t pid = signal == SIGNAL_FORK
 				    ? (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0L)
-				    : fork();
+				    : fork_with_signals_blocked();
 
 		forks_done++;
 		if (pid < 0) {
@@ -113,14 +128,29 @@ static void remember_first_keys(void)
 		;
 }
 
+/* Nobody is to wait for a child that a signal has ended. */
+static void reap(int options)
+{
+	int status;
+
+	while (waitpid(-1, &status, options) > 0) {
+		if (status)
+			observed->failures++;
+		if (WIFSIGNALED(status))
+			observed->processes--;
+	}
+}
+
 /* The kernel reseeds for every process by itself, when all that is judged otherwise is over. */
 static void draw_last(void)
 {
 	uint32_t nobody = 0;
 
 	observed->ready++;
-	while (observed->ready < observed->processes)
+	while (observed->ready < observed->processes) {
+		reap(WNOHANG);
 		sched_yield();
+	}
 	while (!atomic_compare_exchange_weak(&observed->last, &nobody, 1)) {
 		nobody = 0;
 		sched_yield();
@@ -133,15 +163,11 @@ static void draw_last(void)
 _Noreturn void subject_run(const struct core *the_core, const struct plan *plan,
 			   struct observed *the_observed)
 {
-	int status;
-
 	core = the_core;
 	observed = the_observed;
 	install(SIGNAL_DRAW);
 	install(SIGNAL_FORK);
 	install(SIGNAL_FORK_DRAW);
-	/* A child that nobody traces meets the second breakpoint too. */
-	install(SIGTRAP);
 	alarm(SECONDS);
 	for (int i = 0; i < MAX_PREPARATIONS && plan->preparation[i]; i++)
 		draw(PREPARATION, plan->preparation[i]);
@@ -152,8 +178,6 @@ _Noreturn void subject_run(const struct core *the_core, const struct plan *plan,
 	if (fork_of_mine == 0)
 		observed->state = core->state();
 	remember_first_keys();
-	while (wait(&status) > 0)
-		if (status)
-			observed->failures++;
+	reap(0);
 	_exit(observed->failures != 0);
 }

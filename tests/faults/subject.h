@@ -82,8 +82,7 @@ extern volatile uint32_t draw_at_work;
 extern volatile uint32_t forks_done, in_core;
 
 /* Makes the draws of PLAN, another one after a reseed of the kernel, and exits: 0, or 1 where a
- * descendant failed. Before and after the draw that is meant it executes a breakpoint instruction.
- */
+ * descendant failed. Before and after the draw that is meant it calls stepping_mark(). */
 _Noreturn void subject_run(const struct core *core, const struct plan *plan,
 			   struct observed *observed);
 
