@@ -62,6 +62,9 @@ void vgetrandom_get_stats(struct vgetrandom_stats *stats);
 # Ctrl-C is handled between two chunks.
 _CHUNK_BYTES = 16 << 20
 
+# Bytes objects have a header, whose size PyPy adds without looking for an overflow.
+_LARGEST_BYTES = sys.maxsize - 4096
+
 _ffi = FFI()
 _ffi.cdef(CDEF)
 
@@ -170,13 +173,17 @@ def _fill_chunks(memory: Any, size: int) -> None:
             done = 0
 
 
+def _erase(memory: Any, size: int) -> None:
+    for start in range(0, size, _CHUNK_BYTES):
+        chunk = min(size - start, _CHUNK_BYTES)
+        _ffi.memmove(memory + start, bytes(chunk), chunk)
+
+
 def _fill(memory: Any, size: int) -> None:
     try:
         _fill_chunks(memory, size)
     except BaseException:  # Ctrl-C too: leave no part of a result
-        for start in range(0, size, _CHUNK_BYTES):
-            chunk = min(size - start, _CHUNK_BYTES)
-            _ffi.memmove(memory + start, bytes(chunk), chunk)
+        _erase(memory, size)
         raise
 
 
@@ -187,18 +194,19 @@ def random_bytes(size: SupportsIndex, /) -> bytes:
         raise OverflowError("Python int too large to convert to C ssize_t")
     if size < 0:
         raise ValueError("negative argument not allowed")
-    # PyPy makes a bytearray of this size whose length overflows; writing to it crashes.
-    if size == sys.maxsize:
+    if size > _LARGEST_BYTES:
         raise MemoryError
     process = None
     # Repeat if a signal handler forked while the result was copied, and this is the child.
     while process != (now := _process()):
         process = now
-        data = bytearray(size)
-        with _ffi.from_buffer("unsigned char[]", data) as memory:
-            _fill(memory, size)
-        result = bytes(data)
-        data[:] = bytes(size)
+        # Not a bytearray: for one that does not fit into memory PyPy's compiled loops crash.
+        with _ffi.new("unsigned char[]", size) as memory:
+            try:
+                _fill(memory, size)
+                result = bytes(_ffi.buffer(memory, size))
+            finally:
+                _erase(memory, size)
     return result
 
 
