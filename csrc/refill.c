@@ -6,6 +6,7 @@
 #include "counters.h"
 #include "from_kernel.h"
 #include "kernel.h"
+#include "process.h"
 #include "states.h"
 #include "watch.h"
 #include "wipe.h"
@@ -77,6 +78,8 @@ void look_for_generation(void)
 {
 	if (!watch_looking())
 		return;
+	/* A forked child comes here before its first draw, and may be in another time namespace. */
+	watch_probe_pages(process_epoch());
 	struct state *state = state_check_out();
 
 	if (!state)

@@ -186,10 +186,12 @@ static watched_word *word_in_first_page(watched_word *word)
 	return (watched_word *)(const void *)(first + offset);
 }
 
+/* `moved` first: whoever sees a `kernel` that reads zero must not see a `moved` whose page may be
+ * gone. */
 static void unwatch(void)
 {
-	watch.kernel = &unwatched;
 	watch.moved = &unwatched;
+	watch.kernel = &unwatched;
 }
 
 static void watch_word(watched_word *word, size_t offset)

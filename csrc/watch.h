@@ -39,7 +39,9 @@ static inline uint64_t watched_word_now(_Atomic(watched_word *) *word)
 
 static inline uint64_t kernel_generation(void)
 {
-	uint64_t generation = watched_word_now(&watch.kernel);
+	/* Acquire: `moved` is not older than `kernel`. */
+	watched_word *word = atomic_load_explicit(&watch.kernel, memory_order_acquire);
+	uint64_t generation = atomic_load_explicit(word, memory_order_relaxed);
 
 	if (__builtin_expect(generation == 0, 0))
 		generation = watched_word_now(&watch.moved);

@@ -92,6 +92,22 @@ def test_a_process_that_began_in_one_may_leave_it() -> None:
     assert in_child(lambda: leave_and_go_on(kernel)) == b"ok"
 
 
+def test_a_child_that_left_it_looks_for_the_word_before_it_draws() -> None:
+    """As info() and prepare() do, where the word was not found so far."""
+    kernel = kernel_with(readable=0b11)
+    show(kernel, -1, 0)
+    kernel.draw(16)
+    assert kernel.watch == "none"
+
+    def child() -> bytes:
+        leave(kernel)
+        kernel.script.vvar_unreadable = 0b10
+        assert kernel.watch == "vdso-generation"
+        return b"ok"
+
+    assert in_child(child) == b"ok"
+
+
 def test_in_one_a_reseed_of_the_kernel_is_seen() -> None:
     kernel = kernel_with(readable=0b11)
     enter(kernel)
