@@ -27,7 +27,7 @@ MIB = 1 << 20
 
 
 def quiet(_done: int, _step: Step) -> None:
-    """Take note of progress nowhere."""
+    """Ignore progress."""
 
 
 def group_of(start: Callable[[Draw, float], Sampler], **functions: Callable[..., object]) -> Group:

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that are to be cancelled while they draw: every draw returns all the same, the thread
- * goes on to its next cancellation point, and no descriptor stays behind.
+/* Threads that are cancelled while they draw: every draw returns nevertheless, the thread goes on
+ * to its next cancellation point, and no descriptor is leaked.
  *
  *     cancelled draw|prepare|info
  *
- * The first draw of the process among them, which opens files.
+ * One of them makes the first draw of the process, which opens files.
  */
 #define _GNU_SOURCE
 #include "draws.h"

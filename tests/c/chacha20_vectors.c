@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Keystream of one instruction set on standard output, for pytest to compare; this is how a
- * foreign processor's set is tested under qemu.
+/* Writes keystream of one instruction set to standard output, which the test compares. Sets of
+ * other processors are tested by it under qemu.
  *
  *     chacha20_vectors SET KEY-IN-HEX COUNTER NONCE GROUPS [OFFSET]     OFFSET: of the unaligned
  * output

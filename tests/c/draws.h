@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the programs have in common: draws that must succeed, and figures for the test to read. */
+/* What the programs share: draws that must succeed, and figures that the test reads. */
 #ifndef DRAWS_H
 #define DRAWS_H
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Says what went wrong and ends this process; its parent sees that and does the same. */
+/* Prints what went wrong and ends this process; a parent sees the status and does the same. */
 #define fail(...)                             \
 	do {                                  \
 		fprintf(stderr, __VA_ARGS__); \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads draw while another one drops their states all the time.
+/* Threads draw while another one keeps dropping their states.
  *
  *     drop_draws ROUNDS pageout|dontneed
  */
@@ -34,7 +34,7 @@ static void *draws(void *arg)
 	(void)arg;
 	draw(16);
 	pthread_barrier_wait(&all_have_states);
-	/* A busy machine may not have dropped anything by then, or a page may resist: longer. */
+	/* Go on where a busy machine has not dropped anything by then, or a page resists. */
 	for (int i = 0; i < rounds || (nothing_wiped() && i < MOST * rounds); i++) {
 		if (i >= rounds)
 			sched_yield();

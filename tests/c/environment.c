@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Draws while there is no environment to read, and says what is in use.
+/* Draws while the environment cannot be read, and prints what is in use.
  *
  *     environment early|late|cleared
  *
@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 
 	if (argc > 2 && !(get_info = loaded_after_clearenv(argv[2])))
 		return 1;
-	/* Whoever reads the environment from here on is killed. */
+	/* A read of the environment is a segmentation fault from here on. */
 	environ = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 		       -1, 0);
 	draw();

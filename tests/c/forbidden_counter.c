@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A process that has forbidden itself the CPU's counter (PR_SET_TSC) draws by a coarser clock; with
- * the argument "thread" a thread does so when others have drawn, and with "later" a thread that has
- * drawn itself. Exits with 77 where it cannot be forbidden.
+/* A process forbids itself the CPU's counter (PR_SET_TSC), and draws with a coarser clock. With the
+ * argument "thread" one of its threads does so after others have drawn, and with "later" a thread
+ * that has drawn itself. Exits with 77 where it cannot be forbidden.
  */
 #define _GNU_SOURCE
 #include "../../csrc/include/vgetrandom.h"
@@ -22,7 +22,7 @@ static void forbid(void)
 {
 	int mode = 0;
 
-	/* Where one can be had, it can be asked for, too. */
+	/* A kernel that only pretends to forbid it does not know the question. */
 	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) || prctl(PR_GET_TSC, &mode) ||
 	    mode != PR_TSC_SIGSEGV) {
 		printf("prctl(PR_SET_TSC) forbids nothing here\n");
@@ -79,6 +79,6 @@ int main(int argc, char **argv)
 		errx(1, "the child ended with %#x", (unsigned int)status);
 	vgetrandom_get_info(&info);
 	vgetrandom_get_stats(&stats);
-	/* Not served by the kernel instead. */
+	/* Fails if the kernel served draws instead. */
 	return strcmp(info.memory, "none") != 0 && stats.fallbacks > 0;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Draws that the kernel serves in pieces, with a handler that forks between two of them.
+/* A signal handler forks between two pieces of a draw that the kernel serves in pieces.
  *
  *     fork_in_draw ROUNDS
  *
- * In each round parent and child finish the draw. What they got must have nothing in common, or
- * all: then the fork came when the draw had its answer, as it might have come after the draw's
- * return.
+ * In each round parent and child finish the draw. Their results must have nothing in common, or be
+ * equal: then the fork came after the last piece, which is as good as after the draw's return.
  */
 #define _GNU_SOURCE
 #include "draws.h"
@@ -40,7 +39,7 @@ static long long microseconds(void)
 	return time.tv_sec * 1000000LL + time.tv_nsec / 1000;
 }
 
-/* How long the kernel takes for as much. */
+/* How long the kernel takes for that many bytes. */
 static long long measured(void)
 {
 	static unsigned char buf[SIZE];

@@ -4,9 +4,9 @@
  *
  *     fork_threads GENERATIONS THREADS fork|clone main|thread first|second|last
  *
- * `clone` is the bare system call, which runs no pthread_atfork(3) handlers. It is called by the
- * main thread or by another; and in a child the survivor draws first, or after the new threads, or
- * not at all before the last generation.
+ * `clone` is the bare system call, which runs no pthread_atfork(3) handlers. The main thread forks
+ * or another one; and in a child the surviving thread draws before the new threads, after them, or
+ * only in the last generation.
  */
 #define _GNU_SOURCE
 #include "draws.h"
@@ -27,7 +27,7 @@
 static int generations, threads;
 static bool raw, survivor_first, survivor_last;
 
-/* The size of all memory for states, by generation; shared by all of them. */
+/* How much memory the states of each generation take; shared with the children. */
 static size_t *mapped;
 
 static void *states[MOST_THREADS + 1];
@@ -41,7 +41,7 @@ static void *draws(void *arg)
 	draw(16);
 	*state = hook_state();
 	started++;
-	/* Until the fork, and then a few more; but not more than can be recorded. */
+	/* Until the fork, then a few more, but not more than can be recorded. */
 	for (int i = 0; !stop; i++)
 		if (i < 20000)
 			draw(i % 16 ? 16 : 272);

@@ -83,7 +83,7 @@ __asm__(".text\n"
 
 __attribute__((noinline)) static void copy_stack_below(uint8_t *to, size_t len)
 {
-	/* Through a volatile pointer: the compiler takes what is below for nothing. */
+	/* Through a volatile pointer: for the compiler there is nothing below the stack pointer. */
 	const volatile uint8_t *stack = (uint8_t *)__builtin_frame_address(0) - len;
 
 	for (size_t i = 0; i < len; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests see of the core's inside; in the test libraries only. tests/support/libraries.py
- * reads the declarations from here. */
+/* The core's inside as tests see it; only the test libraries have these functions.
+ * tests/support/libraries.py reads the declarations from here. */
 #ifndef HOOKS_H
 #define HOOKS_H
 
@@ -11,7 +11,7 @@
 /* The calling thread's state, a page; NULL before its first draw. */
 void *hook_state(void);
 
-/* Where a state keeps what, in bytes from its start; and the sizes that decide what happens. */
+/* The offsets of a state's fields in bytes, and the sizes that the draw protocol goes by. */
 struct hook_layout {
 	size_t generation, vm_generation, available, vdso_refills, working_key, key, batch, opaque;
 	size_t state_bytes, batch_bytes, keystream_bytes, opaque_bytes;
@@ -36,10 +36,10 @@ bool hook_watch_looking(void);
 int hook_watch_find(const void *page, size_t page_bytes, const void *opaque, size_t opaque_bytes,
 		    size_t *at_page, size_t *at_opaque);
 
-/* The VM generation is watched in the file at PATH from now on; false where it is none. */
+/* Watches the VM generation in the file at PATH from now on; false if that is no vmclock. */
 bool hook_watch_vmclock(const char *path);
 
-/* What would tell of a clone, by the buses at a path: an enum vmgenid. */
+/* Whether a vmgenid device is found among the buses at a path: an enum vmgenid. */
 int hook_clones_find_vmgenid(const char *buses);
 
 /* The clock's next reading. */
@@ -49,7 +49,7 @@ uint64_t hook_clock_read(bool coarse);
 void hook_hchacha20(uint8_t *out, const uint8_t *key, const uint8_t *input);
 const void *hook_additional_pool(void);
 
-/* Takes the calling thread's state out, as an interrupted draw leaves it, and puts it back. */
+/* Mark the calling thread's state as in use, as an interrupted draw leaves it, and undo that. */
 void *hook_check_out(void);
 void hook_check_in(void *state);
 

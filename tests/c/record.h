@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What was drawn, by threads, signal handlers and forked processes alike, in memory that all of
- * them share; at the end nothing may be there twice. */
+/* Records of what threads, signal handlers and forked processes draw, in memory that all of them
+ * share; in the end no 16 bytes may be there twice. */
 #ifndef RECORD_H
 #define RECORD_H
 
@@ -52,7 +52,7 @@ static void record(const void *data, size_t len)
 	memcpy(records->data[at], data, pieces * RECORD_BYTES);
 }
 
-/* Exits with 1, having said so, if 16 bytes are zeros or occur twice. */
+/* Prints it and exits with 1 if 16 bytes are zeros or occur twice. */
 static inline void records_check(void)
 {
 	size_t count = records->count, slots = 1;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What vgetrandom_get_info() says, a line each, and where it says so; for whoever must be another
- * user, or is not let to do something.
+/* Prints what vgetrandom_get_info() says, a line each, and where that text lies: for tests that run
+ * it as another user, or under a filter.
  *
  *     report [no-mmap|no-mmap-later]
  *
  * With no-mmap a seccomp filter refuses every mmap from the start; with no-mmap-later from when
- * the main thread has a state and eighty other threads have none.
+ * the main thread has a state and eighty other threads do not have one yet.
  */
 #define _GNU_SOURCE
 #include <elf.h>

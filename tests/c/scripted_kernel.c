@@ -23,13 +23,13 @@ static void *map_shared(size_t size)
 	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
-/* Before any thread or handler there is: the tests load this library first of all. */
+/* The tests load this library before there is any other thread or handler. */
 __attribute__((constructor)) static void map_script(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	the_script = map_shared(sizeof(*the_script));
-	/* One behind the other, as the kernel's are. */
+	/* One after the other, as the kernel's are. */
 	the_script->vvar[0] = map_shared(2 * page);
 	the_script->vvar[1] = the_script->vvar[0] + page / sizeof(uint64_t);
 	the_script->has_vdso = 1;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A kernel whose entropy is known beforehand and logged: for the test library only, which links
- * it in place of csrc/clock.c, csrc/kernel.c and csrc/vvar.c. The shipped library has no such
- * switch.
+/* A kernel whose entropy is known beforehand and logged: for a test library only, which links it in
+ * place of csrc/clock.c, csrc/kernel.c and csrc/vvar.c. The shipped library has no such switch.
  *
  * All of it lies in memory that forked children share, so that one log has what parent and
  * children were given, in order, and no two of them are given the same.
@@ -61,12 +60,12 @@ struct script *script(void);
 /* Sets both the generation that the vDSO reports and the one in [vvar]. */
 void script_reseed_kernel(uint64_t generation);
 
-/* Byte I of answer N, for whoever computes what should come out; and LEN of them. */
+/* Byte I of answer N, and LEN bytes of it: what a model needs to compute what must come out. */
 uint8_t script_byte(uint64_t seed, uint64_t n, uint64_t i);
 void script_bytes(uint64_t seed, uint64_t n, uint8_t *buf, uint64_t len);
 
-/* What that clock reads when there were so many calls of both kinds: whoever knows the log knows
- * the readings, too. */
+/* What that clock reads when there were so many calls of both kinds: a model that has the log can
+ * compute the readings, too. */
 uint64_t script_clock(uint64_t clock, uint64_t calls);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a branch or an address depends on the key: to be run under valgrind's memcheck, for
- * which the key is undefined memory.
+/* Computes keystream under valgrind's memcheck, which is told that the key is undefined memory: it
+ * complains if a branch or an address depends on it.
  *
  *     secret_key SET [GROUPS]
  *
- * The sets `branch` and `address` do what no set may: to see that valgrind would see it. `nothing`
- * does nothing: to see that valgrind is content with libc.
+ * The sets `branch` and `address` do what no set may do, which shows that valgrind sees it.
+ * `nothing` does nothing, which shows that valgrind finds no fault with libc.
  */
 #include "chacha20/chacha20.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A timer signal whose handler draws, many thousand times a second, in the middle of draws.
+/* Draws that are interrupted many thousand times a second by a timer's handler, which draws, too.
  *
  *     signal_draws DRAWS
  */
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	sigaction(SIGALRM, &action, NULL);
 	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &often, NULL))
 		return 2;
-	/* A slow machine may not have interrupted a draw by then: a little longer. */
+	/* Go on where a slow machine has not interrupted a draw by then. */
 	for (long i = 0; i < draws || (handled < 1000 && i < 4 * draws); i++)
 		draw(i % 256 ? sizes[i % 8] : 4096);
 	timer_settime(timer, 0, &never, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How much of the stack draws take: each is made in a signal handler, on an alternate stack that
- * was painted before. Prints the most, in bytes, for each kind of draw.
+/* Prints how many bytes of stack each kind of draw takes at most. A draw is made in a signal
+ * handler, on an alternate stack that was filled with a pattern before.
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory that states live in, found from outside as anyone may find it: by its flags in
- * /proc/self/smaps. */
+/* The memory that states live in, found as anyone can find it: by its flags in /proc/self/smaps. */
 #ifndef STATES_MAPPING_H
 #define STATES_MAPPING_H
 

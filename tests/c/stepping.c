@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Something happens between any two instructions of a draw: the trap flag has the CPU raise
- * SIGTRAP after each, and the handler does it.
+/* Something happens between any two instructions of a draw: with the trap flag set the CPU raises
+ * SIGTRAP after each of them, and the handler has it happen.
  *
  *     stepping SITUATION ACTION MOST
  *
- * The draw in question is a thread's in SITUATION (see below). Actions `draw`, `draw-while-out`
- * (not before the interrupted draw has taken its state) and those of fork happen after every
- * instruction of one draw; the others once in each of many draws, each time one instruction later.
- * With `fork-thread` the handler begins a thread in the child, which draws at once.
- * MOST bounds how many of them there are: beyond, some are left out.
+ * The draw is that of a thread in SITUATION (see below). The actions `draw`, `draw-while-out` (only
+ * while the interrupted draw has its state) and those that fork happen after every instruction of
+ * one draw; the others happen once in each of many draws, each time one instruction later. With
+ * `fork-thread` the handler begins a thread in the child, which draws at once. There are MOST of
+ * them at most: of more steps some are left out.
  *
- * A fork after a draw's last look at its page is one that comes after the draw: parent and child
- * have the same bytes then, as they would a moment later. The program prints how many instructions
- * before the end of the draw that begins.
+ * A fork after a draw's last look at its page is one that comes after the draw: then parent and
+ * child have the same bytes, as after its return. The program prints for how many instructions at
+ * the end of the draw that is so.
  */
 #define _GNU_SOURCE
 #include "draws.h"
@@ -98,7 +98,7 @@ static long raw_clone(void)
 	return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 }
 
-/* In a child whose handler has begun a thread: that one's state is not the interrupted draw's. */
+/* In a child whose handler has begun a thread: its state is another than the interrupted draw's. */
 static pthread_t thread_of_handler;
 static void *_Atomic state_of_handlers_thread;
 static atomic_bool interrupted_draw_is_over;
@@ -247,7 +247,7 @@ static long compare(const unsigned char *buf, size_t size)
 	return first_shared;
 }
 
-/* Nor has the handler claimed a state of its own, which would stay behind with its batch. */
+/* The handler must not have taken a state of its own, which would be left behind with its batch. */
 static void expect_one_first_key(void)
 {
 	struct vgetrandom_stats stats;

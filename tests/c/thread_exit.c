@@ -14,7 +14,7 @@
 static pthread_key_t early, late;
 static _Atomic int early_draws, late_draws;
 
-/* Comes again until the last round that the system allows. */
+/* Runs again in each round, as often as the system allows. */
 static void early_destructor(void *round)
 {
 	draw(48);

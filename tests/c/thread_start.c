@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that make their first draws at the same time, in waves, and then all stay.
+/* Threads make their first draws at the same time, in waves, and all of them stay.
  *
  *     thread_start WAVES
  *

@@ -7,7 +7,7 @@
 #undef chacha20_portable
 keystream_fn chacha20_portable;
 
-/* The sets of other machines are never asked, but it does no harm to have them. */
+/* The sets of other machines are never called, but having them does no harm. */
 enum set {
 #define SET(name, ...) SET_##name,
 #include "../../csrc/chacha20/sets.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Where vdso.c finds a function in a shared library that stands in for a vDSO.
+/* Prints where vdso.c finds a function in a shared library that takes a vDSO's place.
  *
  *     vdso_image FILE NAME
  *
- * Prints its distance from the beginning of the image. Of the file only its tables are looked at:
- * they lie in its first segment, as all of a vDSO does.
+ * It is the distance from the beginning of the image. Only the file's tables are read: they are in
+ * its first segment, as all of a vDSO is.
  */
 #include "vdso.h"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Children: started only where there is a Python, heard whatever else is printed, always ended."""
+"""Child processes: only a Python is started, its answers arrive, and it always ends."""
 
 from __future__ import annotations
 
@@ -235,7 +235,9 @@ TEXTS = ["plain", "±\u2028\n\0", "\udcff not UTF-8", "🐍"]
         {"PYTHONWARNINGS": "error"},
     ],
 )
-def test_in_whatever_encoding(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_arrive_in_any_encoding(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with _child.start_interpreter(working.echo, *TEXTS) as child:
@@ -253,7 +255,7 @@ def test_the_child_finds_the_same_modules(tmp_path: Path, monkeypatch: pytest.Mo
         assert list(child.results()) == ["here"]
 
 
-def test_words_of_any_length_are_no_obstacle(start: Any) -> None:
+def test_output_of_any_length_does_not_block_the_answer(start: Any) -> None:
     with start(working.talk, 1 << 20) as child:
         assert list(child.results()) == ["answer"]
         assert child.ending() == "exit status 0, last words"

@@ -39,7 +39,7 @@ def rows() -> dict[str, Row]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_kernel(name: str, rows: dict[str, Row]) -> None:
+def test_this_kernel_does_what_is_expected(name: str, rows: dict[str, Row]) -> None:
     row = rows[name]
     if row.ok is None:
         pytest.skip(row.observed)

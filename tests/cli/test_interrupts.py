@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
-# A module in place of one that a command imports. It says that it is being imported, and waits.
+# Takes the place of a module that a command imports: it tells that it is being imported, and waits.
 SLOW_IMPORT = """
 import os, time
 os.write({ready}, b"!")
 time.sleep({seconds})
 """
 
-# Likewise, but it then is the module of that name.
+# Likewise, but it does not wait: it imports the real one.
 IN_BETWEEN = """
 import importlib, os, sys
 os.write({ready}, b"!")
@@ -90,7 +90,9 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
         (commands.BENCH, "statistics"),
     ],
 )
-def test_imports(arguments: tuple[str, ...], module: str, tmp_path: Path) -> None:
+def test_a_signal_during_an_import_ends_the_command(
+    arguments: tuple[str, ...], module: str, tmp_path: Path
+) -> None:
     # All signals have one handler.
     number = SIGNALS[len(module) % 3]
     with running(*arguments, replaced=module, folder=tmp_path) as (process, ready):
@@ -102,7 +104,7 @@ def test_imports(arguments: tuple[str, ...], module: str, tmp_path: Path) -> Non
     assert not output
 
 
-def test_any_moment(tmp_path: Path) -> None:
+def test_a_signal_at_any_moment_leaves_no_traceback(tmp_path: Path) -> None:
     moments = random.Random(1)
     for number in range(12):
         arguments = PRINTING["bench" if number % 2 else "info"]
@@ -124,7 +126,7 @@ def test_any_moment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_cat(number: signal.Signals, tmp_path: Path) -> None:
+def test_cat_ends(number: signal.Signals, tmp_path: Path) -> None:
     with running("cat", "-n", "1T", folder=tmp_path) as (process, _):
         assert process.stdout
         process.stdout.read(1)
@@ -136,7 +138,7 @@ def test_cat(number: signal.Signals, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_bench_shows_what_there_is(number: signal.Signals, tmp_path: Path) -> None:
-    """It waits for a peer, os.urandom having been bound already."""
+    """It is waiting for the import of a peer, after os.urandom was bound."""
     pytest.importorskip("cryptography")
     arguments = ("bench", "--quick", "--groups", "fill", "bytes", "--sizes", "16")
     with running(*arguments, replaced="nacl/utils", folder=tmp_path) as (process, ready):
@@ -182,12 +184,10 @@ def test_doctor_ends_its_children(tmp_path: Path) -> None:
     [*((name, signal.SIGINT) for name in QUICK), *(("cat", number) for number in SIGNALS[1:])],
 )
 @pytest.mark.parametrize("blocking", [True, False])
-def test_output(name: str, blocking: bool, number: signal.Signals) -> None:
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(writer, bytes(4096))
+def test_a_command_that_waits_for_its_reader_ends(
+    name: str, blocking: bool, number: signal.Signals
+) -> None:
+    reader, writer, _ = commands.full_pipe()
     os.set_blocking(writer, blocking)
     with subprocess.Popen(
         commands.command(*QUICK[name]), stdout=writer, stderr=subprocess.PIPE
@@ -212,7 +212,7 @@ def test_output(name: str, blocking: bool, number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_what_is_ignored_stays_ignored(number: signal.Signals, tmp_path: Path) -> None:
-    """As under nohup, and for what a shell script runs in the background."""
+    """nohup ignores them, and so does a shell for what its scripts run in the background."""
     size = 3 << 20
     old = signal.signal(number, signal.SIG_IGN)
     try:
@@ -230,7 +230,7 @@ def test_what_is_ignored_stays_ignored(number: signal.Signals, tmp_path: Path) -
 
 
 def test_tests_signal_their_commands_under_nohup_too() -> None:
-    """One that does has a command write for ever, and the suite never end, where it fails."""
+    """Where a command ignored the signal, it would write for ever and the suite would not end."""
     test = Path(__file__).with_name("test_cat.py")
     pytest_command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(

@@ -65,15 +65,7 @@ def test_a_reader_that_left_is_no_error(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRINTING)
 def test_all_is_written_to_a_pipe_that_does_not_block(name: str) -> None:
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    # The pipe is full before the command begins to write.
-    stuffing = 0
-    try:
-        while True:
-            stuffing += os.write(writer, bytes(4096))
-    except BlockingIOError:
-        pass
+    reader, writer, stuffing = commands.full_pipe()
     arguments = PRINTING[name]
     with subprocess.Popen(
         commands.command(*arguments), stdout=writer, stderr=subprocess.PIPE
@@ -151,15 +143,8 @@ def test_a_status_is_left_where_nothing_can_be_said(name: str, redirections: str
     assert shell(PRINTING[name], redirections).returncode == FAILED
 
 
-def test_nobody_reads_what_does_not_block() -> None:
-    """A message waits a moment for a reader of standard error, and no longer."""
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    try:
-        while True:
-            os.write(writer, bytes(4096))
-    except BlockingIOError:
-        pass
+def test_a_message_waits_only_a_moment_for_a_reader() -> None:
+    reader, writer, _ = commands.full_pipe()
     started = time.monotonic()
     assert run("cat", "-n", "nonsense", stderr=writer).returncode == BAD_USAGE
     assert time.monotonic() - started < 20
@@ -209,7 +194,7 @@ def on_terminal(arguments: tuple[str, ...], **environment: str) -> tuple[int, by
         ("--help", {"NO_COLOR": "1"}),
     ],
 )
-def test_no_escapes_for_who_wants_none(name: str, environment: dict[str, str]) -> None:
+def test_no_escapes_where_none_are_wanted(name: str, environment: dict[str, str]) -> None:
     status, shown = on_terminal(PRINTING[name], **environment)
     assert status == OK
     assert b"\x1b" not in shown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bytes of the caller's own: they go into every key from then on, and can only add."""
+"""Bytes that reseed() is given go into every later key, and can only add to it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_keys_are_the_kernel_s_and_the_pool_s(size: int) -> None:
 
 
 @own_process
-def test_given_before_the_first_draw() -> None:
+def test_bytes_given_before_the_first_draw_count() -> None:
     kernel = new_kernel()
     kernel.request(b"secret")
     model = Model(kernel)
@@ -134,7 +134,7 @@ def test_the_same_bytes_twice_do_not_cancel() -> None:
 
 @own_process
 @pytest.mark.parametrize("padded", [b"a", b"a\0", b"a".ljust(16, b"\0"), b"a".ljust(17, b"\0")])
-def test_the_length_counts(padded: bytes) -> None:
+def test_padding_does_not_hide_the_length(padded: bytes) -> None:
     kernel, other = new_kernel(), new_kernel()
     kernel.request(padded)
     other.request(padded + b"\0")
@@ -143,7 +143,7 @@ def test_the_length_counts(padded: bytes) -> None:
 
 @own_process
 def test_what_is_given_does_not_replace_the_kernel_s_bytes() -> None:
-    """Who gives known bytes, to a kernel that others do not know, makes nothing predictable."""
+    """Bytes that everybody knows make nothing predictable while the kernel's are secret."""
     drawn = set()
     for seed in range(3):
         kernel = new_kernel()
@@ -154,23 +154,23 @@ def test_what_is_given_does_not_replace_the_kernel_s_bytes() -> None:
 
 
 @own_process
-def test_cloned_kernels_part() -> None:
-    """Two copies of a process over the same kernel: other bytes are other output, for good."""
+def test_clones_that_are_given_other_bytes_diverge() -> None:
+    """Copies of a process over the same kernel have other output once they got other bytes."""
     copies = [new_kernel() for _ in range(3)]
     for kernel, data in zip(copies, (b"one", b"other", b"other"), strict=True):
         kernel.draw(16)
         kernel.request(data)
     streams = [b"".join(kernel.draw(1000) for _ in range(20)) for kernel in copies]
-    assert streams[1] == streams[2]  # the test can fail
+    assert streams[1] == streams[2]  # without them nothing would differ
     assert not windows(streams[0]) & windows(streams[1])
 
 
-# --- they stay ---
+# --- they count for good ---
 
 
 @own_process
 @pytest.mark.parametrize("event", ["drop", "reseed_kernel", "request"])
-def test_after(event: str) -> None:
+def test_later_reseeds_have_the_bytes_too(event: str) -> None:
     kernel = new_kernel()
     model = Model(kernel)
     give(kernel, model, b"secret")
@@ -187,7 +187,7 @@ def test_after(event: str) -> None:
 
 
 @own_process
-def test_in_a_thread_that_begins_later() -> None:
+def test_a_thread_that_begins_later_has_them_too() -> None:
     kernel = new_kernel()
     kernel.draw(16)
     kernel.request(b"secret")
@@ -195,7 +195,7 @@ def test_in_a_thread_that_begins_later() -> None:
 
 
 @own_process
-def test_in_a_child_and_in_what_it_is_given() -> None:
+def test_a_child_has_them_too_and_keeps_its_own_to_itself() -> None:
     kernel = new_kernel()
     kernel.draw(16)
     kernel.request(b"secret")
@@ -216,8 +216,9 @@ def test_in_a_child_and_in_what_it_is_given() -> None:
 @new_thread
 @pytest.mark.parametrize("at", range(4))
 @pytest.mark.parametrize("size", [16, BATCH, BULK + 1])
-def test_given_in_the_middle_of_a_draw(kernel: Kernel, size: int, at: int) -> None:
-    """The draw is done again, with the bytes."""
+def test_a_draw_in_which_they_are_given_is_done_again_with_them(
+    kernel: Kernel, size: int, at: int
+) -> None:
     model = Model(kernel)
     check(kernel, model, BATCH - 8)
     call = kernel.calls + at
@@ -231,7 +232,7 @@ def test_given_in_the_middle_of_a_draw(kernel: Kernel, size: int, at: int) -> No
 
 @own_process
 def test_callers_at_the_same_time_lose_nothing() -> None:
-    """Each gives the same: what the pool becomes does not depend on who was first."""
+    """All give the same bytes, so that the result does not depend on their order."""
     kernel = new_kernel()
     count, times, data = 8, 500, b"x" * 40
     barrier = threading.Barrier(count)
@@ -270,7 +271,7 @@ def test_a_handler_may_give_in_the_middle_of_giving() -> None:
     assert struct.unpack("<Q", pool(kernel)[:8]) != (0,)
 
 
-# --- where they lie ---
+# --- where the pool is ---
 
 
 def address(kernel: Kernel) -> int:
@@ -283,7 +284,7 @@ def flags_of_the_pool(kernel: Kernel) -> frozenset[str]:
 
 
 @own_process
-def test_out_of_core_dumps_and_swap_as_far_as_can_be() -> None:
+def test_the_pool_is_out_of_core_dumps_and_swap_or_a_note_says_why() -> None:
     kernel = new_kernel()
     kernel.draw(16)
     before = flags_of_the_pool(kernel)
@@ -304,7 +305,7 @@ def test_out_of_core_dumps_and_swap_as_far_as_can_be() -> None:
 
 
 @own_process
-def test_protected_where_nothing_tells_processes_apart() -> None:
+def test_the_pool_is_not_dumped_where_nothing_tells_processes_apart() -> None:
     refuse("madvise", errno.EINVAL, 2, 0xFFFFFFFF, MADV_WIPEONFORK)
     kernel = new_kernel()
     kernel.request(b"secret")
@@ -312,7 +313,7 @@ def test_protected_where_nothing_tells_processes_apart() -> None:
 
 
 @own_process
-def test_what_is_refused_is_told_also_where_no_state_is_kept() -> None:
+def test_a_note_says_what_is_refused_also_where_no_state_is_kept() -> None:
     refuse("madvise", errno.EINVAL)
     kernel = new_kernel()
     kernel.request(b"secret")

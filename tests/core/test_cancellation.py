@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""pthread_cancel(3): nothing in the library is a cancellation point."""
+"""pthread_cancel(3): no call of the library is a cancellation point."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ HARMLESS = {
 
 @pytest.mark.c_program
 @pytest.mark.parametrize("what", ["draw", "prepare", "info"])
-def test_draws_return_whatever_is_to_become_of_their_thread(what: str) -> None:
+def test_calls_return_in_threads_that_are_cancelled(what: str) -> None:
     assert programs.figures("cancelled", what)["records"] > 0
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each run of keystream has a reading of the clock for its nonce: clones of a machine part."""
+"""Each run of keystream has the clock's reading for its nonce: so clones of a machine diverge."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def cloned(clocks: tuple[int, int], sizes: list[int]) -> list[bytes]:
 @own_process
 @pytest.mark.parametrize("size", [16, 100, 1000, BATCH, BULK, 3 * BULK + 5])
 def test_clones_share_nothing_after_one_batch(size: int) -> None:
-    one, other = cloned((1, 2), [size] * max(8, 8 * BATCH // size))
+    one, other = cloned((1, 2), [size] * max(3, 8 * BATCH // size))
     assert len(windows(one) & windows(other)) <= BATCH - DRAWN_BEFORE
-    # Large requests leave the batch to later ones, or take their odd bytes from it.
+    # Large requests leave the batch to later ones, or take what is not a whole run from it.
     late = len(one) // 2
     assert not windows(one[late:]) & windows(other)
     assert not windows(one) & windows(other[late:])
@@ -45,13 +45,13 @@ def test_clones_share_nothing_after_one_batch(size: int) -> None:
 @own_process
 @pytest.mark.parametrize("size", [16, 1000, BATCH, BULK])
 def test_clones_whose_clocks_are_equal_repeat(size: int) -> None:
-    """So that the test above can fail, and because nothing else parts them."""
+    """This shows that the test above can fail: nothing else makes them diverge."""
     one, other = cloned((1, 1), [size] * 300)
     assert one == other
 
 
 @own_process
-def test_one_reading_for_each_run_and_none_for_what_is_served() -> None:
+def test_each_run_takes_one_reading_and_bytes_of_the_batch_none() -> None:
     kernel = new_kernel()
     kernel.draw(1)
     for size, runs in ((16, 0), (BATCH - 17, 0), (16, 1), (BULK, 1), (3 * BULK, 3), (1, 0)):
@@ -61,7 +61,7 @@ def test_one_reading_for_each_run_and_none_for_what_is_served() -> None:
 
 
 @new_thread
-def test_a_draw_that_is_done_again_has_a_new_reading(kernel: Kernel) -> None:
+def test_a_draw_that_is_done_again_takes_a_new_reading(kernel: Kernel) -> None:
     model = Model(kernel)
     assert kernel.draw(16) == model.draw(16)
     call = kernel.calls
@@ -73,7 +73,7 @@ def test_a_draw_that_is_done_again_has_a_new_reading(kernel: Kernel) -> None:
 
 
 @own_process
-def test_no_clock_is_zero_and_a_note() -> None:
+def test_without_a_clock_the_nonce_is_zero_and_a_note_says_so() -> None:
     kernel = new_kernel()
     kernel.script.clock = NO_CLOCK
     model = Model(kernel)
@@ -83,7 +83,7 @@ def test_no_clock_is_zero_and_a_note() -> None:
 
 
 @own_process
-def test_a_thread_that_may_not_read_the_counter_takes_the_coarse_clock() -> None:
+def test_a_thread_that_may_not_read_the_counter_reads_the_coarse_clock() -> None:
     kernel = new_kernel()
     kernel.script.counter_forbidden = 1
     kernel.draw(BULK)
@@ -92,7 +92,7 @@ def test_a_thread_that_may_not_read_the_counter_takes_the_coarse_clock() -> None
 
 @own_process
 @pytest.mark.parametrize("forbidden", [False, True])
-def test_a_thread_that_draws_for_an_object_only_is_asked_too(*, forbidden: bool) -> None:
+def test_so_does_a_thread_that_draws_for_an_object_only(*, forbidden: bool) -> None:
     kernel = new_kernel()
     kernel.draw(16)
     generator = kernel.lib.vgetrandom_generator_new()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""info().clones: what would tell of a clone of the machine, and what is said where nothing does."""
+"""info().clones: which device would report that the machine was cloned; a note where none does."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def a_sysfs(path: Path, bus: str = "platform") -> Path:
     return a_bus(path, bus, driver=True)
 
 
-def test_is_one_of_what_is_documented() -> None:
+def test_the_value_is_a_documented_one() -> None:
     assert INFO.clones in ("vmgenid", "vmclock", "none", "unknown")
 
 
-def test_is_what_this_machine_s_sysfs_says() -> None:
+def test_the_value_agrees_with_this_machine_s_sysfs() -> None:
     if not Path("/sys/bus").is_dir():
         assert INFO.clones in ("vmclock", "unknown")
         return
@@ -57,7 +57,7 @@ def test_is_what_this_machine_s_sysfs_says() -> None:
 
 
 @pytest.mark.parametrize("bus", ["acpi", "platform", "z" * 200])
-def test_a_device_on_any_bus(tmp_path: Path, bus: str) -> None:
+def test_a_device_is_found_on_any_bus(tmp_path: Path, bus: str) -> None:
     driver = a_sysfs(tmp_path, bus)
     assert find(tmp_path) == MISSING
     (driver / "VMGENCTR:00").symlink_to("../../../../devices/VMGENCTR:00")
@@ -69,7 +69,7 @@ def test_a_driver_s_module_is_no_device(tmp_path: Path) -> None:
     assert find(tmp_path) == MISSING
 
 
-def test_a_device_among_many(tmp_path: Path) -> None:
+def test_a_device_is_found_among_many(tmp_path: Path) -> None:
     driver = a_sysfs(tmp_path)
     for number in range(100):
         (driver / f"{number:0200}").touch()
@@ -77,19 +77,19 @@ def test_a_device_among_many(tmp_path: Path) -> None:
     assert find(tmp_path) == BOUND
 
 
-def test_no_driver(tmp_path: Path) -> None:
+def test_without_a_driver_there_is_no_device(tmp_path: Path) -> None:
     a_bus(tmp_path, "platform")
     assert find(tmp_path) == MISSING
 
 
-def test_no_sysfs(tmp_path: Path) -> None:
+def test_without_a_sysfs_it_is_unknown(tmp_path: Path) -> None:
     assert find(tmp_path / "nowhere") == UNKNOWN
     (tmp_path / "file").touch()
     assert find(tmp_path / "file" / "bus") == UNKNOWN
 
 
 @own_process
-def test_no_descriptor_is_no_answer(tmp_path: Path) -> None:
+def test_without_descriptors_it_is_looked_for_again_later(tmp_path: Path) -> None:
     (a_sysfs(tmp_path) / "device").symlink_to("nowhere")
     # One for the list of buses, one for the driver's directory.
     highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
@@ -101,6 +101,6 @@ def test_no_descriptor_is_no_answer(tmp_path: Path) -> None:
         assert find(tmp_path) == answer, left
 
 
-def test_what_is_missing_is_said() -> None:
+def test_a_note_says_that_it_is_missing() -> None:
     told = any("clone" in note for note in INFO.notes)
     assert told == (INFO.clones != "vmgenid" or INFO.watch == "none")

@@ -35,7 +35,7 @@ def complains_of_libc() -> bool:
 
 @pytest.mark.parametrize("name", chacha20_sets())
 @pytest.mark.parametrize("groups", [1, 3])
-def test_instruction_sets(name: str, groups: int) -> None:
+def test_no_set_branches_or_addresses_by_the_key(name: str, groups: int) -> None:
     done = memcheck(name, groups)
     if done.returncode == 77:
         pytest.skip(f"valgrind's CPU has no {name}")
@@ -43,7 +43,7 @@ def test_instruction_sets(name: str, groups: int) -> None:
 
 
 @pytest.mark.parametrize("defect", ["branch", "address"])
-def test_would_be_seen(defect: str) -> None:
+def test_valgrind_would_see_it(defect: str) -> None:
     done = memcheck(defect)
     assert done.returncode == ERROR
     assert "uninitialised value" in done.stderr

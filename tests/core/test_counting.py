@@ -33,7 +33,7 @@ kinds = pytest.mark.parametrize("kind", KINDS)
 
 
 def core(kind: str, monkeypatch: pytest.MonkeyPatch) -> Kernel:
-    """A core that keeps its states in that kind of memory; "refused": for want of the advice."""
+    """A core with states in that kind of memory; "refused": the kernel refuses the advice."""
     if kind == "refused":
         refuse("madvise", errno.EINVAL, 2, 0xFFFFFFFF, MADV_WIPEONFORK)
     elif kind != "droppable":
@@ -46,7 +46,7 @@ def core(kind: str, monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 
 def counts(kernel: Kernel) -> dict[str, int]:
-    """What stats() tells of it, without the reserved ones."""
+    """All counters but the reserved ones."""
     stats = kernel.stats()
     names = [name for name, _ in kernel.ffi.typeof("struct vgetrandom_stats").fields or ()]
     return {name: int(getattr(stats, name)) for name in names if name != "reserved"}
@@ -103,7 +103,9 @@ def test_a_child_counts_from_its_first_draw(
 
 
 @kinds
-def test_more_threads_than_counters(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_thread_is_counted_although_there_are_fewer_counters(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kernel = core(kind, monkeypatch)
     count = 150
     barrier = threading.Barrier(count + 1)
@@ -128,7 +130,9 @@ def test_more_threads_than_counters(kind: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 @ways
-def test_nothing_vanishes_when_memory_comes_back(fork: Callable[[], int]) -> None:
+def test_what_was_counted_without_memory_is_kept_when_there_is_some(
+    fork: Callable[[], int],
+) -> None:
     kernel = new_kernel()
     buffer = kernel.ffi.new("uint8_t[]", 16)
     stats = kernel.ffi.new("struct vgetrandom_stats *")
@@ -142,7 +146,7 @@ def test_nothing_vanishes_when_memory_comes_back(fork: Callable[[], int]) -> Non
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     assert (stats.syscalls, stats.fallbacks) == (50, 50)
-    # It tries again, ever more rarely.
+    # It tries to get memory again, each time after a longer pause.
     for _ in range(100):
         kernel.draw(16)
     if INFO.memory != "none":

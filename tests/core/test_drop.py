@@ -40,7 +40,7 @@ def wiped() -> int:
 
 
 @pytest.mark.parametrize("advice", [pageout, dontneed])
-def test_between_draws(advice: int, rounds: int) -> None:
+def test_drops_between_draws_are_noticed(advice: int, rounds: int) -> None:
     vgetrandom.random_bytes(1)
     skip_unless_supported(advice)
     pages = states_mappings()
@@ -50,7 +50,7 @@ def test_between_draws(advice: int, rounds: int) -> None:
     goal = 200 * rounds
     with on_one_processor():
         before = wiped()
-        # The kernel may keep a page back, so it is asked again.
+        # The kernel may keep a page, so it is asked again.
         for _ in range(20 * goal):
             for mapping in pages:
                 mapping.advise(advice)
@@ -78,7 +78,7 @@ def test_every_drop_is_a_reseed(rounds: int) -> None:
 
 
 @pytest.mark.parametrize("advice", [pageout, dontneed])
-def test_from_another_thread_meanwhile(advice: int, rounds: int) -> None:
+def test_drops_during_draws_are_noticed(advice: int, rounds: int) -> None:
     vgetrandom.random_bytes(1)
     skip_unless_supported(advice)
     pages = states_mappings()
@@ -105,7 +105,7 @@ def test_from_another_thread_meanwhile(advice: int, rounds: int) -> None:
 
 @pytest.mark.c_program
 @pytest.mark.parametrize("advice", ["pageout", "dontneed"])
-def test_from_another_thread_in_c(advice: str, rounds: int) -> None:
+def test_drops_during_draws_of_several_threads_are_noticed(advice: str, rounds: int) -> None:
     """Three threads draw as fast as they can while a fourth drops their pages."""
     figures = programs.figures("drop_draws", 10_000 * rounds, advice)
     assert figures["mappings"] > 0

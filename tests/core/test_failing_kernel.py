@@ -29,8 +29,8 @@ def code(error: int) -> str:
     return errno.errorcode[error]
 
 
-def works_again(kernel: Kernel, size: int) -> None:
-    """What comes next is right, from the state, and is the state's next."""
+def assert_works_again(kernel: Kernel, size: int) -> None:
+    """The next draws succeed, and are what the protocol gives after a reseed."""
     kernel.recover()
     model = Model(kernel)
     kernel.request()
@@ -43,17 +43,19 @@ def works_again(kernel: Kernel, size: int) -> None:
 
 @pytest.mark.parametrize("error", ERRORS, ids=code)
 @pytest.mark.parametrize("size", SIZES)
-def test_first_draw(kernel: Kernel, size: int, error: int) -> None:
+def test_an_error_at_the_first_draw_is_returned(kernel: Kernel, size: int, error: int) -> None:
     kernel.answer_with(-error)
     assert kernel.fail(size) == error
     assert kernel.fail(size) == error
-    works_again(kernel, size)
+    assert_works_again(kernel, size)
 
 
 @pytest.mark.parametrize("cause", ["drop", "reseed", "request"])
 @pytest.mark.parametrize("error", ERRORS, ids=code)
 @pytest.mark.parametrize("size", SIZES)
-def test_reseed(kernel: Kernel, size: int, error: int, cause: str) -> None:
+def test_an_error_at_a_reseed_is_returned(
+    kernel: Kernel, size: int, error: int, cause: str
+) -> None:
     kernel.draw(16)
     if cause == "request":
         kernel.request()
@@ -61,23 +63,23 @@ def test_reseed(kernel: Kernel, size: int, error: int, cause: str) -> None:
         getattr(kernel, cause)()
     kernel.answer_with(-error)
     assert kernel.fail(size) == error
-    works_again(kernel, size)
+    assert_works_again(kernel, size)
 
 
 @pytest.mark.parametrize("error", [errno.EINTR, errno.EAGAIN], ids=code)
 @pytest.mark.parametrize("size", SIZES)
 def test_a_generator_that_is_not_ready_is_asked_once(kernel: Kernel, size: int, error: int) -> None:
-    """Whoever is told so, or interrupted a wait for it, must not be made to wait again."""
+    """A caller that was told so, or whose wait was interrupted, must not wait again."""
     calls = kernel.calls
     kernel.answer_with(-error)
     assert kernel.fail(size, GRND_NONBLOCK) == error
     assert kernel.since(calls) == [(GETRANDOM, KEY_BYTES, -error)]
     assert kernel.entry(calls).flags == GRND_NONBLOCK
-    works_again(kernel, size)
+    assert_works_again(kernel, size)
 
 
 @own_process
-def test_early_after_boot() -> None:
+def test_early_after_boot_a_draw_that_may_not_wait_fails_and_later_ones_succeed() -> None:
     """The vDSO is not ready either when the watched word is first looked for."""
     kernel = new_kernel()
     kernel.script.vdso_answer = errno.EAGAIN
@@ -103,53 +105,57 @@ def refill_without_vdso(kernel: Kernel) -> None:
 
 @pytest.mark.parametrize("error", ERRORS, ids=code)
 @pytest.mark.parametrize("size", SIZES)
-def test_refill(kernel: Kernel, size: int, error: int) -> None:
+def test_an_error_at_a_refill_is_returned(kernel: Kernel, size: int, error: int) -> None:
     refill_without_vdso(kernel)
     kernel.answer_with(-error)
     assert kernel.fail(size) == error
-    works_again(kernel, size)
+    assert_works_again(kernel, size)
 
 
 @pytest.mark.parametrize("size", [300, BATCH, 2 * LAYOUT.bulk_bytes])
-def test_refill_after_part_of_the_request_is_served(kernel: Kernel, size: int) -> None:
+def test_an_error_after_part_of_a_request_is_served_leaves_nothing_of_it(
+    kernel: Kernel, size: int
+) -> None:
     kernel.script.has_vdso = 0
     kernel.draw(BATCH - 100)
     kernel.answer_with(-errno.EPERM)
     assert kernel.fail(size) == errno.EPERM
-    works_again(kernel, size)
+    assert_works_again(kernel, size)
 
 
 @pytest.mark.parametrize("after", range(6))
-def test_large_request_fails_late(kernel: Kernel, after: int) -> None:
+def test_an_error_late_in_a_large_request_leaves_nothing_of_it(kernel: Kernel, after: int) -> None:
     kernel.script.has_vdso = 0
     kernel.draw(16)
     kernel.answer_with(-errno.EPERM, after=after)
     assert kernel.fail(10 * LAYOUT.bulk_bytes) == errno.EPERM
-    works_again(kernel, 16)
+    assert_works_again(kernel, 16)
 
 
 @pytest.mark.parametrize("answer", [1, KEY_BYTES - 1])
 @pytest.mark.parametrize("size", SIZES)
-def test_short_answers_are_no_keys(kernel: Kernel, size: int, answer: int) -> None:
-    # The first is the key's; what follows is complete, and so is the fallback.
+def test_a_short_answer_is_no_key(kernel: Kernel, size: int, answer: int) -> None:
+    # The first answer would be the key; the next one, of the fallback, is complete.
     calls = kernel.calls
     kernel.answer_with(answer, times=1)
     drawn = kernel.draw(size)
     assert [got for _, _, got in kernel.since(calls)] == [answer, size]
     assert drawn == kernel.answer(calls + 1, size)
     assert kernel.stats().fallbacks > 0
-    works_again(kernel, size)
+    assert_works_again(kernel, size)
 
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("answer", [1, KEY_BYTES - 1])
 @pytest.mark.parametrize("size", SIZES)
-def test_short_answers_at_a_refill(kernel: Kernel, size: int, answer: int, times: int) -> None:
+def test_a_short_answer_at_a_refill_is_no_key_either(
+    kernel: Kernel, size: int, answer: int, times: int
+) -> None:
     kernel.script.has_vdso = 0
     model = Model(kernel)
     assert kernel.draw(BATCH - 8) == model.draw(BATCH - 8)
     kernel.answer_with(answer, times=times)
-    # Once is tried again, twice is left to the kernel: the model knows.
+    # After one of them the draw is done again; after two the kernel serves it, as in the model.
     assert kernel.draw(size) == model.draw(size)
     assert kernel.draw(size) == model.draw(size)
 
@@ -167,13 +173,13 @@ def test_the_fallback_goes_on_after_short_answers(kernel: Kernel, size: int) -> 
 
 @pytest.mark.parametrize("error", ERRORS, ids=code)
 def test_the_fallback_fails_in_the_middle(kernel: Kernel, error: int) -> None:
-    # A handler interrupted this thread's draw, say: its state is out.
+    # As in a handler that interrupted this thread's draw, which has the state.
     kernel.draw(16)
     state = kernel.lib.hook_check_out()
     kernel.answer_with(-error)
     assert kernel.fail(100) == error
     kernel.lib.hook_check_in(state)
-    works_again(kernel, 16)
+    assert_works_again(kernel, 16)
 
 
 def test_the_fallback_is_not_stopped_by_a_signal_between_its_pieces(kernel: Kernel) -> None:

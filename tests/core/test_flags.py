@@ -26,7 +26,9 @@ REFUSED = [8, 16, 1 << 31, 0xFFFFFFFF, 8 | os.GRND_NONBLOCK, GRND_INSECURE | os.
 
 @pytest.mark.parametrize("flags", PASSED_ON)
 @pytest.mark.parametrize("size", [1, 16, 1000, 100_000])
-def test_passed_to_the_kernel(kernel: Kernel, size: int, flags: int) -> None:
+def test_flags_that_the_state_cannot_serve_go_to_the_kernel(
+    kernel: Kernel, size: int, flags: int
+) -> None:
     kernel.draw(16)
     calls = kernel.calls
     assert kernel.draw(size, flags) == kernel.answer(calls, size)
@@ -35,7 +37,7 @@ def test_passed_to_the_kernel(kernel: Kernel, size: int, flags: int) -> None:
 
 
 @pytest.mark.parametrize("flags", PASSED_ON)
-def test_what_the_kernel_says_to_them(kernel: Kernel, flags: int) -> None:
+def test_the_kernel_s_error_for_them_is_returned(kernel: Kernel, flags: int) -> None:
     kernel.answer_with(-errno.EINVAL)
     assert kernel.fail(16, flags) == errno.EINVAL
 
@@ -69,7 +71,9 @@ def test_nonblock_is_served_from_the_state(kernel: Kernel) -> None:
 
 @pytest.mark.parametrize("flags", REFUSED)
 @pytest.mark.parametrize("size", [0, 16])
-def test_refused(kernel: Kernel, size: int, flags: int) -> None:
+def test_unknown_flags_are_refused_without_asking_the_kernel(
+    kernel: Kernel, size: int, flags: int
+) -> None:
     data = bytearray(b"\xa5" * 16)
     calls = kernel.calls
     assert kernel.lib.vgetrandom(kernel.ffi.from_buffer(data), size, flags) == -1
@@ -80,14 +84,16 @@ def test_refused(kernel: Kernel, size: int, flags: int) -> None:
 
 @pytest.mark.parametrize("size", [1 << 63, (1 << 63) + 1, (1 << 64) - 1])
 @pytest.mark.parametrize("flags", [0, os.GRND_NONBLOCK, os.GRND_RANDOM])
-def test_longer_than_an_answer_can_tell(kernel: Kernel, size: int, flags: int) -> None:
+def test_a_length_that_no_result_can_express_is_refused(
+    kernel: Kernel, size: int, flags: int
+) -> None:
     kernel.draw(1)
     assert kernel.lib.vgetrandom(kernel.ffi.NULL, size, flags) == -1
     assert kernel.ffi.errno == errno.EINVAL
 
 
 @pytest.mark.parametrize("flags", [0, os.GRND_NONBLOCK])
-def test_nothing(kernel: Kernel, flags: int) -> None:
+def test_a_draw_of_no_bytes_makes_no_system_call(kernel: Kernel, flags: int) -> None:
     calls = kernel.calls
     assert kernel.lib.vgetrandom(kernel.ffi.NULL, 0, flags) == 0
     kernel.draw(16)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Processes that part ways, however they do it: parent and children never share 16 bytes."""
+"""After a fork of any kind, parent and children never share 16 bytes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw() -> bytes:
 
 @ways
 @pytest.mark.parametrize("served", [0, 16, 1000])
-def test_fork(fork: Callable[[], int], served: int) -> None:
+def test_parent_and_child_share_nothing(fork: Callable[[], int], served: int) -> None:
     outputs = [vgetrandom.random_bytes(served) if served else b""]
     for _ in range(3):
         outputs.append(in_child(draw, fork))
@@ -54,14 +54,14 @@ def test_fork(fork: Callable[[], int], served: int) -> None:
 
 
 @ways
-def test_many_children_of_one_moment(fork: Callable[[], int]) -> None:
+def test_children_forked_from_one_state_share_nothing(fork: Callable[[], int]) -> None:
     vgetrandom.random_bytes(16)
     outputs = [in_child(lambda: vgetrandom.random_bytes(256), fork) for _ in range(20)]
     assert_unrelated(vgetrandom.random_bytes(256), *outputs)
 
 
 @ways
-def test_nested(fork: Callable[[], int], rounds: int) -> None:
+def test_generations_share_nothing(fork: Callable[[], int], rounds: int) -> None:
     def generation(number: int) -> bytes:
         before = vgetrandom.random_bytes(64)
         below = in_child(lambda: generation(number - 1), fork) if number else b""
@@ -159,7 +159,7 @@ PROGRAM = "import sys, vgetrandom; sys.stdout.buffer.write(vgetrandom.random_byt
 
 @pytest.mark.parametrize("close_fds", [True, False])
 def test_vfork_and_exec(close_fds: bool) -> None:
-    """subprocess takes vfork(2), in whose child this process's memory is in use."""
+    """subprocess uses vfork(2), whose child runs in this process's memory until it executes."""
     before = vgetrandom.random_bytes(1000)
     children = [
         subprocess.run(
@@ -222,7 +222,7 @@ def test_counters_start_again_in_the_child(fork: Callable[[], int]) -> None:
 def test_generations_of_threads(how: str, where: str, order: str, rounds: int) -> None:
     """Each generation forks while its threads draw: states are distinct, none is lost."""
     figures = programs.figures("fork_threads", 2 * rounds, 4, how, where, order)
-    # What a child's parent had is freed by the survivor's first draw: none before the last here.
+    # The surviving thread's first draw frees its parent's states; with "last" there is none.
     if order != "last":
         assert figures["mapped_last"] == figures["mapped_second"] > 0
 

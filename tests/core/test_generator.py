@@ -30,7 +30,7 @@ WORDS = {"u64": (8, "<Q"), "u32": (4, "<I")}
 
 
 class Drawn:
-    """A generator, through the functions of any of the libraries."""
+    """A generator object, through the functions of one of the libraries."""
 
     def __init__(self, library: Any = None) -> None:
         chosen: libraries.Library = library or libraries.shipped()
@@ -146,7 +146,7 @@ def test_no_double_is_one() -> None:
 
 
 @stateful
-def test_real_drops() -> None:
+def test_dropped_pages_are_noticed() -> None:
     generator = Drawn()
     words = [generator.words(50)]
     before = vgetrandom.stats().reseeds["wiped"]
@@ -159,7 +159,7 @@ def test_real_drops() -> None:
 
 
 @stateful
-def test_drops_at_any_time() -> None:
+def test_drops_at_any_time_show_nowhere() -> None:
     generator = Drawn()
 
     def drop() -> None:
@@ -182,7 +182,7 @@ def test_a_forked_child_draws_other_words() -> None:
 
 
 @stateful
-def test_after_a_fork_it_is_still_the_objects() -> None:
+def test_after_a_fork_a_state_is_still_its_object_s() -> None:
     """The child frees the states of threads that it does not have, not those of objects."""
     library = libraries.hooked()
     ffi, lib = library

@@ -16,7 +16,7 @@ KEY = bytes(range(32))
 NONCE = int.from_bytes(bytes(range(0x40, 0x48)), "little")
 PAGE = ROOT / "docs" / "keystream.md"
 
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not beside us")
+pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs/ is not here")
 
 
 def vectors() -> list[tuple[int, int, str]]:
@@ -32,7 +32,7 @@ def computed(number: int, groups: int, counter: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", chacha20_sets(supported=True))
-def test_vectors(name: str) -> None:
+def test_its_vectors_are_those_of_every_set(name: str) -> None:
     assert len(vectors()) == 3
     for counter, groups, digest in vectors():
         run = computed(chacha20_sets()[name], groups, counter)
@@ -43,7 +43,7 @@ def test_vectors(name: str) -> None:
     assert group[-64:] == bytes.fromhex(last)
 
 
-def test_code() -> None:
+def test_its_code_computes_its_vectors() -> None:
     (code,) = re.findall(r"^```python\n(.*?)```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {}
     exec(compile(code, str(PAGE), "exec"), names)

@@ -63,7 +63,7 @@ Sessions = dict[str, "Future[subprocess.CompletedProcess[str]]"]
 
 @pytest.fixture(scope="module")
 def sessions(request: pytest.FixtureRequest) -> Iterator[Sessions]:
-    """Those that are asked for, as many at a time as there are processors."""
+    """Runs of the suite's core part, as many at a time as there are processors."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         chosen: list[Any] = [
             item.callspec.params["limits"]
@@ -85,7 +85,7 @@ PROGRAM = "import vgetrandom; print(vgetrandom.info())"
 
 
 @pytest.mark.parametrize("limits", [*COMBINATIONS, *FORCED], ids=named)
-def test_info_tells_them(limits: dict[str, str]) -> None:
+def test_info_tells_what_is_taken_away(limits: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         capture_output=True,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 INFO = vgetrandom.info()
 SURROUNDINGS = ("usual", "no-proc", "no-descriptors")
-# "" is the best that there is.
+# Kinds of memory; "" is the best that there is.
 RUNGS = ("", "wipe-on-fork", "none")
 PHASES = (
     "first",
@@ -76,10 +76,12 @@ def said(phase: str, surroundings: str, directory: Path, rung: str = "") -> dict
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("rung", RUNGS)
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
-def test_survives(phase: str, rung: str, surroundings: str, tmp_path: Path) -> None:
+def test_no_call_but_the_listed_ones_is_made(
+    phase: str, rung: str, surroundings: str, tmp_path: Path
+) -> None:
     figures = said(phase, surroundings, tmp_path, rung)
     if "after" in figures and rung != "none" and INFO.memory != "none":
-        # Tried ever more rarely, but tried.
+        # Attempts become rarer, but there are some.
         assert int(figures["without"][0]) > 0
         assert 0 < int(figures["waiting"][0]) <= LONGEST_PAUSE
         assert figures["after"] == ["0"]
@@ -115,8 +117,8 @@ def test_info_searches_again_for_what_a_shortage_denied(tmp_path: Path) -> None:
 
 @pytest.mark.c_program
 @stateful
-def test_the_device_is_searched_again(tmp_path: Path) -> None:
-    """In a mount namespace whose /dev has a vmclock; the vDSO is off, so that it is the watch."""
+def test_info_searches_again_for_the_device(tmp_path: Path) -> None:
+    """The mount namespace's /dev has a vmclock, which is the watch since the vDSO is off."""
     skip_without("unshare", "mount")
     (tmp_path / "page").write_bytes(vmclock())
     script = (
@@ -139,8 +141,7 @@ def test_the_device_is_searched_again(tmp_path: Path) -> None:
 
 
 @stateful
-def test_prepare_in_python() -> None:
-    """It is the thread's first draw, once."""
+def test_prepare_makes_the_thread_s_first_draw_once() -> None:
     figures = []
 
     def prepare() -> None:
@@ -163,7 +164,7 @@ def test_prepare_in_python() -> None:
         ("locked-told", "no memory"),
     ],
 )
-def test_info_tells_of_draws_as_they_are(phase: str, why: str, tmp_path: Path) -> None:
+def test_info_tells_of_a_shortage_and_of_its_end(phase: str, why: str, tmp_path: Path) -> None:
     figures = said(phase, "usual", tmp_path)
     assert figures["told_memory"] == ["none"]
     assert figures["told_watch"] == ["none"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""vgetrandom_process(): a number that no child has, on every rung, in every PID namespace."""
+"""vgetrandom_process(): no child has its parent's number, in no memory and no PID namespace."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Numbered(Core):
         super().__init__(libraries.fresh("hooked"))
 
     def number(self) -> int:
-        """What vgetrandom_process() says, if it is what the source gives."""
+        """What vgetrandom_process() returns, which must be of the kind that the source gives."""
         number = int(self.lib.vgetrandom_process())
         if self.source == "page":
             assert number & EPOCH
@@ -74,7 +74,7 @@ def encode(*numbers: int) -> bytes:
 
 @ways
 @sources
-def test_children_have_others(source: str, fork: Callable[[], int]) -> None:
+def test_children_have_other_numbers(source: str, fork: Callable[[], int]) -> None:
     core = Numbered(source)
     mine = core.number()
 
@@ -94,14 +94,16 @@ def test_children_have_others(source: str, fork: Callable[[], int]) -> None:
 
 @ways
 @sources
-def test_asked_after_the_fork_for_the_first_time(source: str, fork: Callable[[], int]) -> None:
+def test_numbers_first_asked_for_after_the_fork_differ(
+    source: str, fork: Callable[[], int]
+) -> None:
     core = Numbered(source)
     child = json.loads(in_child(lambda: encode(core.number()), fork))[0]
     assert (child == core.number()) == (source == "nothing")
 
 
 @sources
-def test_process_1_and_its_child_that_is_process_1(source: str) -> None:
+def test_process_1_and_its_child_that_is_process_1_have_nothing_in_common(source: str) -> None:
     core = Numbered(source)
     sizes = (16, 300, 5000, 70_000)
 
@@ -144,7 +146,7 @@ def test_threads_that_ask_at_once_are_told_the_same(rounds: int) -> None:
         assert len({mine, *numbers}) == 2
 
 
-def test_without_a_free_descriptor() -> None:
+def test_without_a_free_descriptor_there_is_no_number_until_there_is_one() -> None:
     core = Numbered("kernel")
     mine = core.number()
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
@@ -153,14 +155,14 @@ def test_without_a_free_descriptor() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
     assert core.lib.vgetrandom_process() == 0
     assert core.ffi.errno == errno.EXDEV
-    # It passes.
+    # With descriptors there is a number again, and it is the same.
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert core.number() == mine
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
 
-def test_where_the_kernel_gives_no_random_number() -> None:
-    """Then nothing can be drawn; the number goes on telling children apart."""
+def test_without_random_bytes_numbers_still_differ() -> None:
+    """Nothing can be drawn then, but each child still has another number."""
     refuse("getrandom", errno.ENOSYS)
     core = Numbered("page")
     numbers = [core.number()]
@@ -171,8 +173,8 @@ def test_where_the_kernel_gives_no_random_number() -> None:
 
 @pytest.mark.c_program
 @sources
-def test_large_draws_in_which_a_handler_forks(source: str) -> None:
-    """Served by the kernel in pieces, of which a child has the first ones too."""
+def test_large_draws_in_which_a_handler_forks_share_nothing(source: str) -> None:
+    """The kernel serves them in pieces; a child has those too that came before the fork."""
     libraries.build()
     restrict(source)
     figures = programs.figures("fork_in_draw", 100, timeout=60)
@@ -198,7 +200,9 @@ print(len(set(pieces)), sum(piece in theirs for piece in pieces))
 
 @pytest.mark.parametrize("api", ["_native", "_core"])
 @sources
-def test_large_results_in_python_while_a_handler_forks(source: str, api: str) -> None:
+def test_large_results_in_python_in_which_a_handler_forks_share_nothing(
+    source: str, api: str
+) -> None:
     restrict(source)
     program = PROGRAM
     if api == "_core":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What each draw returns, byte for byte, from what the kernel answered: the model's opinion."""
+"""Each draw returns, byte for byte, what a model of the protocol makes of the kernel's answers."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ pytestmark = new_thread
 
 
 def check(kernel: Kernel, model: Model, size: int) -> None:
+    """Draw: output, calls of the kernel, readings of the clock and the page are the model's."""
     before = kernel.calls
     readings = kernel.script.clock_readings - model.readings
     drawn = kernel.draw(size)
@@ -126,6 +127,7 @@ EVENTS = ["drop", "reseed_kernel", "request"]
 
 
 def happen(kernel: Kernel, event: str) -> None:
+    """Have the event happen to the core; the model's method of that name does so to the model."""
     if event == "drop":
         kernel.drop()
     elif event == "reseed_kernel":
@@ -288,7 +290,7 @@ def test_each_refill_has_a_key_of_its_own(kernel: Kernel) -> None:
 
 
 def theft(kernel: Kernel, seed_afterwards: int) -> tuple[bytes, bytes]:
-    """What a thief of the whole page sees, and the batch after it."""
+    """What an attacker has who reads the whole page, and the batch after it."""
     kernel.script.calls = 100
     kernel.draw(16)
     stolen = bytes(kernel.page())
@@ -304,15 +306,15 @@ def test_a_stolen_state_says_nothing_about_the_next_batch(kernel: Kernel) -> Non
         in_thread(lambda seed=seed: results.append(theft(kernel, seed)))  # type: ignore[misc]
     (stolen, batch), (same, other) = results
     assert stolen == same
-    # All of the page the same, only what the kernel answered afterwards was not.
+    # The pages were equal, only what the kernel answered afterwards was not.
     assert batch != other
     assert not set(zip(*[iter(batch)] * 4, strict=False)) & set(
         zip(*[iter(other)] * 4, strict=False)
     )
 
 
-def test_a_thief_who_knows_the_answers_too_would_know(kernel: Kernel) -> None:
-    # That the test above means something: with the answer, the page determines the batch.
+def test_with_the_kernel_s_next_answer_a_stolen_state_gives_the_next_batch(kernel: Kernel) -> None:
+    # This shows that the test above can fail: with the answer, the page determines the batch.
     stolen, batch = theft(kernel, 0)
     at = LAYOUT.key
     answer = kernel.answer(kernel.calls - 1, KEY_BYTES)

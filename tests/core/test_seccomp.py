@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sandboxes that refuse what the generator would like to have: there are random bytes all the same,
-and info() says where they come from."""
+"""Sandboxes that refuse memory: draws go on, and info() says where the bytes come from."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ unlimited = unless_set("VGETRANDOM_MEMORY")
 
 
 def sandboxed(sandbox: Callable[[], None]) -> tuple[str, str]:
-    """In a child: what a core says of its memory that has not drawn before the sandbox."""
+    """Enter a sandbox in a child and draw there for the first time; return memory and notes."""
 
     def child() -> bytes:
         kernel = Kernel(libraries.fresh("scripted"))
@@ -48,30 +47,30 @@ def sandboxed(sandbox: Callable[[], None]) -> tuple[str, str]:
 
 @unlimited
 @pytest.mark.parametrize("error", [errno.EPERM, errno.EINVAL, errno.EOPNOTSUPP, 524])
-def test_no_droppable_memory(error: int) -> None:
-    """As a sandbox, or a kernel before 6.11, answers."""
+def test_without_droppable_memory_states_are_wiped_on_fork(error: int) -> None:
+    """Sandboxes and kernels before 6.11 answer like this."""
     memory, notes = sandboxed(lambda: refuse("mmap", error, MMAP_FLAGS, MAP_TYPE, MAP_DROPPABLE))
     assert memory == "wipe-on-fork"
     assert "MAP_DROPPABLE was refused" in notes
 
 
 @unlimited
-def test_no_memory_at_all() -> None:
+def test_without_any_memory_a_note_says_so() -> None:
     memory, notes = sandboxed(lambda: refuse("mmap", errno.EPERM))
     assert memory == "none"
     assert "neither MAP_DROPPABLE nor MADV_WIPEONFORK memory was to be had" in notes
 
 
-def test_advice_that_is_taken_in_name_only() -> None:
-    """As by qemu's user mode: MADV_WIPEONFORK "succeeds", and nothing is wiped on fork."""
+def test_advice_that_is_taken_in_name_only_is_found_out() -> None:
+    """qemu's user mode does so: MADV_WIPEONFORK "succeeds", and forks wipe nothing."""
     memory, notes = sandboxed(lambda: refuse("madvise", 0))
     assert memory == "none"
     assert "memory was to be had" in notes or "VGETRANDOM_MEMORY=none" in notes
 
 
 @pytest.mark.parametrize("error", [errno.EINVAL, errno.EPERM])
-def test_pages_that_nobody_can_tell_about_are_not_read(error: int) -> None:
-    """EINVAL is what a page that can be read is answered with."""
+def test_pages_that_perhaps_cannot_be_read_are_not_read(error: int) -> None:
+    """EINVAL is also the answer for a page that can be read: it settles nothing."""
 
     def child() -> bytes:
         ffi, lib = libraries.fresh("hooked")
@@ -86,7 +85,7 @@ def test_pages_that_nobody_can_tell_about_are_not_read(error: int) -> None:
 
 
 @pytest.mark.c_program
-def test_c_program_without_memory() -> None:
+def test_a_c_program_without_memory_makes_system_calls() -> None:
     said = programs.report("report", "no-mmap")
     assert said["memory"] == ["none"]
     assert said["kernel_entropy"] == ["syscall"]
@@ -97,8 +96,8 @@ def test_c_program_without_memory() -> None:
 
 @pytest.mark.c_program
 @unlimited
-def test_no_more_memory_later() -> None:
-    """Threads that find no room for a state are served by the kernel; the others keep theirs."""
+def test_threads_for_which_there_is_no_more_memory_make_system_calls() -> None:
+    # The others keep their states.
     usual = programs.report("report")
     said = programs.report("report", "no-mmap-later")
     assert said["memory"] == usual["memory"]

@@ -10,16 +10,15 @@ from support import programs
 
 
 @pytest.mark.c_program
-def test_in_the_middle_of_pthread_key_create() -> None:
-    """Where no key is left: musl holds a lock there, for which no draw may wait."""
+def test_a_handler_may_draw_in_the_middle_of_pthread_key_create() -> None:
+    """Where no key is left, musl holds a lock there, for which no draw may wait."""
     figures = programs.figures("no_key", 200, timeout=60)
     assert figures["handled"] >= 200
     assert figures["fallbacks"] >= 200
 
 
 @pytest.mark.c_program
-def test_timer(rounds: int) -> None:
-    """Millions of draws under a timer signal whose handler draws too."""
+def test_a_timer_s_handler_may_draw_in_the_middle_of_draws(rounds: int) -> None:
     draws = 200_000 * rounds
     figures = programs.figures("signal_draws", draws)
     assert figures["records"] > draws

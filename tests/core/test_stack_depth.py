@@ -16,10 +16,10 @@ MEMORY = [("VGETRANDOM_MEMORY", name) for name in ("wipe-on-fork", "none")]
 
 
 @pytest.mark.parametrize(("variable", "value"), [*SETS, *MEMORY])
-def test_stack_depth(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_draw_takes_more(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, value)
     depths = programs.figures("stack_depth")
     assert depths.keys() == {"first", "later", "reseeding", "child"}
-    # What is not measured would be nothing.
+    # A draw that was not measured would have taken next to nothing.
     assert min(depths.values()) > 100
     assert max(depths.values()) <= PROMISED, depths

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whatever may interrupt a draw does so after every single instruction of it."""
+"""A draw that is interrupted after any one of its instructions is as good as any other."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ pytestmark = [
 
 SITUATIONS = ["hot", "refill", "across", "bulk", "wiped", "requested", "first"]
 
-# Bytes are out of the draw's hands after its last look at the page: a fork that comes then comes
-# after the draw. It is still on its way back to the caller for so many instructions at most.
+# After its last look at the page a draw cannot notice a fork any more. Such a fork comes after the
+# draw, and both processes have its bytes; so many instructions are left of it then at most.
 RETURNING = 60
 
 # The shortest draw in a static program has 36 instructions, all of which are stepped through.
@@ -33,7 +33,7 @@ FORKS = 30
 
 @pytest.mark.parametrize("situation", [*SITUATIONS, "first-of-process"])
 @pytest.mark.parametrize("action", ["draw", "draw-while-out"])
-def test_handler_draws(situation: str, action: str) -> None:
+def test_a_handler_may_draw(situation: str, action: str) -> None:
     figures = programs.figures("stepping", situation, action, 10_000)
     assert figures["actions"] >= 5
     if situation != "first-of-process":
@@ -41,7 +41,7 @@ def test_handler_draws(situation: str, action: str) -> None:
 
 
 @pytest.mark.parametrize("situation", ["first", "first-of-process", "wiped"])
-def test_handler_draws_once(situation: str, rounds: int) -> None:
+def test_a_handler_may_make_the_first_draw(situation: str, rounds: int) -> None:
     """The handler's may be the thread's first draw; the thread has one state all the same."""
     figures = programs.figures("stepping", situation, "draw-once", 3 * rounds)
     assert figures["actions"] >= 50
@@ -49,7 +49,7 @@ def test_handler_draws_once(situation: str, rounds: int) -> None:
 
 @pytest.mark.parametrize("situation", [*SITUATIONS, "first-of-process", "forked"])
 @pytest.mark.parametrize("how", ["fork", "clone"])
-def test_handler_forks(situation: str, how: str, rounds: int) -> None:
+def test_a_handler_may_fork(situation: str, how: str, rounds: int) -> None:
     """The child goes back into the interrupted draw and finishes it, as does the parent."""
     figures = programs.figures("stepping", situation, how, 60 * rounds)
     assert figures["forks"] >= FORKS
@@ -57,7 +57,7 @@ def test_handler_forks(situation: str, how: str, rounds: int) -> None:
 
 
 @pytest.mark.parametrize("situation", ["first", "first-of-process", "forked", "wiped"])
-def test_handler_forks_and_begins_a_thread(situation: str, rounds: int) -> None:
+def test_a_handler_may_fork_and_begin_a_thread_in_the_child(situation: str, rounds: int) -> None:
     """What the interrupted draw knew of the states' owners is out of date in the child."""
     figures = programs.figures("stepping", situation, "fork-thread", 60 * rounds)
     assert figures["forks"] >= FORKS
@@ -73,7 +73,7 @@ def assert_noticed(situation: str, reason: str, figures: dict[str, int]) -> None
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_page_is_dropped(situation: str, rounds: int) -> None:
+def test_a_dropped_page_is_noticed(situation: str, rounds: int) -> None:
     most = 100 if situation == "hot" else 2 * rounds
     figures = programs.figures("stepping", situation, "drop", most)
     assert figures["actions"] >= 3
@@ -81,7 +81,7 @@ def test_page_is_dropped(situation: str, rounds: int) -> None:
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_reseed_is_requested(situation: str, rounds: int) -> None:
+def test_a_requested_reseed_is_noticed(situation: str, rounds: int) -> None:
     most = 100 if situation == "hot" else rounds
     figures = programs.figures("stepping", situation, "request", most)
     assert figures["actions"] >= 2
@@ -94,7 +94,7 @@ def test_reseed_is_requested(situation: str, rounds: int) -> None:
     reason=f"the kernel's generation is not watched here: {vgetrandom.info().watch}",
 )
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_kernel_reseeds(situation: str, rounds: int) -> None:
+def test_a_reseed_of_the_kernel_is_noticed(situation: str, rounds: int) -> None:
     most = 100 if situation == "hot" else rounds
     figures = programs.figures("stepping", situation, "reseed-kernel", most)
     assert figures["actions"] >= 2

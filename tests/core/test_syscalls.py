@@ -26,7 +26,7 @@ stateful = pytest.mark.skipif(
 
 
 @stateful
-def test_few_by_our_own_count() -> None:
+def test_stats_counts_few() -> None:
     before = vgetrandom.stats()
     for _ in range(DRAWS):
         vgetrandom.random_bytes(16)
@@ -52,7 +52,7 @@ def counted_by_strace(draws: int, strace: str, log: Path) -> tuple[int, int]:
 
 
 @stateful
-def test_few_by_strace(tmp_path: Path) -> None:
+def test_strace_counts_few_and_as_many_as_stats(tmp_path: Path) -> None:
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed")

@@ -49,7 +49,7 @@ def mapped() -> int:
 
 
 @stateful
-def test_come_and_go(rounds: int) -> None:
+def test_states_of_threads_that_ended_are_used_again(rounds: int) -> None:
     library = libraries.hooked()
     first = Wave(AT_ONCE, library)
     states, outputs, size = set(first.states), list(first.outputs), mapped()
@@ -67,7 +67,7 @@ def test_come_and_go(rounds: int) -> None:
 @pytest.mark.c_program
 @stateful
 def test_threads_that_begin_together_share_slabs() -> None:
-    """However they race, memory is added only where all of what there is has been taken."""
+    """However they race, a slab is added only when all states of the others are taken."""
     figures = programs.figures("thread_start", 20)
     slabs = -(-figures["threads"] // SLOTS_PER_SLAB)
     assert figures["mapped"] == slabs * SLOTS_PER_SLAB * mmap.PAGESIZE
@@ -112,7 +112,7 @@ def test_counters_outlive_their_threads() -> None:
 
 
 @pytest.mark.c_program
-def test_destructors_that_draw(rounds: int) -> None:
+def test_destructors_may_draw_and_leave_no_state_behind(rounds: int) -> None:
     """Thread-specific destructors may draw, before the generator's own has run and after it."""
     figures = programs.figures("thread_exit", 20 * rounds)
     # glibc has four rounds of destructors (PTHREAD_DESTRUCTOR_ITERATIONS).

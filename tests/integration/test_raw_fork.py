@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A fork that Python does not know of, beside a generator that repeats after it."""
+"""A fork that Python does not notice repeats nothing of ours; other generators do repeat."""
 
 from __future__ import annotations
 

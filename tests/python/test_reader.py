@@ -45,7 +45,7 @@ def test_a_read_without_an_end_is_refused(how: str) -> None:
     "how",
     ["readline()", "readline(5)", "readlines()", "write(b'x')", "seek(0)", "tell()", "fileno()"],
 )
-def test_what_it_is_not(how: str) -> None:
+def test_what_such_a_file_cannot_do(how: str) -> None:
     with pytest.raises(io.UnsupportedOperation):
         eval(f"file.{how}", {"file": vgetrandom.reader()})
 

@@ -31,7 +31,7 @@ BUFFERS = [
 
 
 @pytest.mark.parametrize("additional", BUFFERS, ids=lambda buffer: type(buffer).__name__)
-def test_any_contiguous_buffer(additional: Any) -> None:
+def test_any_contiguous_buffer_is_taken(additional: Any) -> None:
     def give() -> bytes:
         before = vgetrandom.random_bytes(16)
         vgetrandom.reseed(additional)
@@ -42,12 +42,12 @@ def test_any_contiguous_buffer(additional: Any) -> None:
 
 
 @pytest.mark.parametrize("additional", ["text", None, 7, [1, 2], memoryview(b"secret")[::2]])
-def test_what_is_none_is_a_type_error(additional: Any) -> None:
+def test_other_objects_are_a_type_error(additional: Any) -> None:
     with pytest.raises(TypeError, match=f"bytes-like object, not {type(additional).__name__}"):
         vgetrandom.reseed(additional)
 
 
-def test_an_array_that_is_not_contiguous() -> None:
+def test_an_array_that_is_not_contiguous_is_refused() -> None:
     numpy = pytest.importorskip("numpy", reason="NumPy is not installed")
     vgetrandom.reseed(numpy.zeros((4, 4)))
     for array_of_two in (numpy.zeros((4, 4))[:, ::2], numpy.zeros((4, 4), order="F")):
@@ -55,12 +55,12 @@ def test_an_array_that_is_not_contiguous() -> None:
             vgetrandom.reseed(array_of_two)
 
 
-def test_an_object_s_own_word() -> None:
+def test_the_error_of_the_object_itself_is_raised() -> None:
     with pytest.raises(ValueError, match="closed"):
         vgetrandom.reseed(closed_mmap())
 
 
-def test_the_buffer_is_let_go() -> None:
+def test_the_buffer_is_released_again() -> None:
     data = bytearray(b"secret")
     vgetrandom.reseed(data)
     data.append(1)  # an exported buffer would not grow

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 
@@ -50,6 +52,21 @@ def run(
     return subprocess.run(
         command(*arguments), stdout=stdout, stderr=stderr, env=env, timeout=PATIENCE, check=False
     )
+
+
+def full_pipe() -> tuple[int, int, int]:
+    """Make a pipe that is full and does not block.
+
+    Returns:
+        The end to read from, the end to write to, and how many bytes are in it.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    stuffing = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            stuffing += os.write(writer, bytes(4096))
+    return reader, writer, stuffing
 
 
 def one_line(stderr: bytes) -> str:
