@@ -2,7 +2,7 @@
 """The standard module `secrets` on vgetrandom's generator, and `token_string`.
 
 Names, signatures and errors are those of the running interpreter's module; see
-https://docs.python.org/3/library/secrets.html
+https://docs.python.org/3/library/secrets.html. `choice` is that of a `vgetrandom.SystemRandom`.
 """
 
 from __future__ import annotations
