@@ -10,13 +10,16 @@ other's log after the save is a repetition.
 from __future__ import annotations
 
 import struct
+import subprocess
 import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vm import initramfs
+from vm.boots import NOT_TRIED
 from vm.kernels import NEWEST, Kernel, NotThereError, get
-from vm.machine import ARCHITECTURES, Machine, compile_guest, initramfs, resumed
+from vm.machine import ARCHITECTURES, Machine, resumed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,10 +28,10 @@ if TYPE_CHECKING:
 MAGIC = b"vgetrandom clone log\0"
 PAGE = 4096
 START = 32
-RECORD = struct.Struct("<QQQQ16s16s16s16s")
+RECORD = struct.Struct("<QQQQ16s16s16s16s16s16s")
 PER_PAGE = (PAGE - START) // RECORD.size
 BATCH_DRAWS = 3040 // 16
-MISSING = bytes(16)  # the vDSO's, where there is none
+MISSING = bytes(16)  # the vDSO's, where there is none; bulk, between its draws
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,19 @@ class Record:
     vdso: bytes
     ours: bytes
     cache: bytes
+    bulk_begins: bytes
+    bulk_ends: bytes
 
 
-SOURCES = ("kernel", "vdso", "cache", "ours")
+# What a record has of each source. Of a draw in bulk its beginning and its end.
+SOURCES = {
+    "kernel": ("kernel",),
+    "vdso": ("vdso",),
+    "cache": ("cache",),
+    "ours": ("ours",),
+    "bulk": ("bulk_begins", "bulk_ends"),
+}
+OURS = ("ours", "bulk")
 
 
 def read_log(memory: bytes) -> dict[int, Record]:
@@ -83,8 +96,14 @@ class Comparison:
     after_request: int  # draws of ours that repeat, of those after their clone's call
 
 
+def _of(record: Record, source: str) -> set[bytes]:
+    return {getattr(record, name) for name in SOURCES[source]} - {MISSING}
+
+
 def _values(log: dict[int, Record], source: str, after: int) -> set[bytes]:
-    return {getattr(record, source) for number, record in log.items() if number > after}
+    return {
+        value for number, record in log.items() if number > after for value in _of(record, source)
+    }
 
 
 def _first(log: dict[int, Record], after: int, changed: Callable[[Record, Record], bool]) -> int:
@@ -99,18 +118,21 @@ def compare(saved: int, one: dict[int, Record], other: dict[int, Record]) -> Com
     numbers = range(saved + 1, last + 1)
     places: dict[str, list[int]] = {}
     for source in SOURCES:
-        others = _values(other, source, saved) - {MISSING}
-        places[source] = [n - saved for n in numbers if getattr(one[n], source) in others]
+        others = _values(other, source, saved)
+        places[source] = [n - saved for n in numbers if _of(one[n], source) & others]
     kernels = _values(other, "kernel", saved)
     parted = next((n - saved for n in numbers if one[n].kernel not in kernels), 0)
-    run = max(_first(log, saved, lambda a, b: b.refills != a.refills) for log in (one, other))
+    # The record that the save interrupted may have a clock from before.
+    run = max(_first(log, saved + 1, lambda a, b: b.refills != a.refills) for log in (one, other))
     requested, after_request = [], 0
     for log, its_clone in ((one, other), (other, one)):
         request = _first(log, saved, lambda a, b: b.requests != a.requests)
         requested.append(max(0, request - saved))
         if request:
-            drawn = _values(log, "ours", request - 1)
-            after_request += len(drawn & _values(its_clone, "ours", saved))
+            after_request += sum(
+                len(_values(log, source, request - 1) & _values(its_clone, source, saved))
+                for source in OURS
+            )
     known_run = 0 < run <= last
     return Comparison(
         draws=last - saved,
@@ -119,7 +141,7 @@ def compare(saved: int, one: dict[int, Record], other: dict[int, Record]) -> Com
             source: Repeats(len(found), found[-1] if found else 0)
             for source, found in places.items()
         },
-        after_parting=sum(place >= parted > 0 for place in places["ours"]),
+        after_parting=sum(place >= parted > 0 for source in OURS for place in places[source]),
         first_run=run - saved if known_run else None,
         clocks_apart=abs(one[run].clock - other[run].clock) if known_run else None,
         requested=(requested[0], requested[1]),
@@ -147,6 +169,7 @@ class Scenario:
 
 
 LINUX = Kernel("6.12")
+ARM = Kernel("6.12", "arm64")
 SCENARIOS = (
     Scenario("VMGENID", LINUX, vmgenid=True),
     Scenario("VMGENID, watch off", LINUX, vmgenid=True, append="VGETRANDOM_WATCH=off"),
@@ -158,6 +181,10 @@ SCENARIOS = (
     Scenario("no VMGENID", Kernel("6.1")),
     Scenario("VMGENID", Kernel(NEWEST), vmgenid=True),
     Scenario("no VMGENID", Kernel(NEWEST)),
+    Scenario("VMGENID", ARM, vmgenid=True),
+    Scenario("no VMGENID", ARM),
+    Scenario("no VMGENID, reseed(additional)", ARM, tell=True),
+    Scenario("no VMGENID, equal clocks", ARM, same_clock=True),
 )
 
 
@@ -168,9 +195,7 @@ def _device(scenario: Scenario) -> tuple[str, ...]:
 def clone(scenario: Scenario, image: Path, directory: Path) -> Comparison:
     """Boot a machine, save it while it draws, resume it twice; compare the two."""
     architecture = scenario.kernel.architecture
-    initrd = directory / f"guest-{architecture}.cpio.gz"
-    if not initrd.exists():
-        initramfs(compile_guest(architecture, directory), directory)
+    initrd = initramfs.made(architecture, directory)
     append = f"mitigations=off {scenario.append} vm.run=clone"
     saved, snapshot = directory / "saved", directory / "snapshot"
 
@@ -212,15 +237,21 @@ def _judge_vmgenid(scenario: Scenario, result: Comparison) -> Iterator[str]:
         yield f"{result.after_parting} draws repeat after the kernels parted"
     elif result.repeats["ours"].last >= result.parted + BATCH:
         yield "more than a batch repeats after the kernels parted"
+    # Its key has the kernel's entropy of that moment, watched or not.
+    elif result.repeats["bulk"].last >= result.parted:
+        yield "a draw in bulk repeats after the kernels parted"
 
 
 def _judge_untold(scenario: Scenario, result: Comparison) -> Iterator[str]:
-    ours = result.repeats["ours"]
+    ours, bulk = result.repeats["ours"], result.repeats["bulk"]
     if result.repeats["kernel"].last <= BATCH:
         yield "the kernels parted by themselves: this could not fail"
     if not scenario.same_clock and ours.last > BATCH:
         yield "more than a batch repeats although the clocks differ"
-    if scenario.same_clock and not scenario.tell and ours.last <= BATCH:
+    # Each is a run of its own. The first may be the one that the save interrupted.
+    if not scenario.same_clock and bulk.last > 1:
+        yield "a draw in bulk repeats although the clocks differ"
+    if scenario.same_clock and not scenario.tell and min(ours.last, bulk.last) <= BATCH:
         yield "nothing repeats with equal clocks: this could not fail"
 
 
@@ -245,6 +276,7 @@ COLUMNS = (
     "vDSO",
     "a cache",
     "ours",
+    "ours, 64 KiB at once",
     "kernels parted at",
     "ours after that",
     "first run at",
@@ -278,15 +310,32 @@ def cells(scenario: Scenario, result: Comparison, image: Path, failures: list[st
     ]
 
 
+def _missing(scenario: Scenario) -> str:
+    """Return what this machine lacks for a scenario, or nothing."""
+    architecture = ARCHITECTURES[scenario.kernel.architecture]
+    if architecture.missing:
+        return f"not installed: {architecture.missing}"
+    if scenario.vmgenid:
+        command = [architecture.qemu, "-device", "help"]
+        devices = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        if '"vmgenid"' not in devices:
+            return f"this {architecture.qemu} has no such device"
+    return ""
+
+
 def try_to_clone(scenario: Scenario, directory: Path) -> list[str]:
-    """Return a scenario's row, which says so where the kernel cannot be had."""
-    missing = ARCHITECTURES[scenario.kernel.architecture].missing
-    rest = [""] * (len(COLUMNS) - 3)
-    if missing:
-        return [scenario.title, str(scenario.kernel), *rest, f"not tried: not installed: {missing}"]
+    """Return a scenario's row, which says so where the kernel or a device cannot be had."""
+
+    def without_result(why: str) -> list[str]:
+        return [scenario.title, str(scenario.kernel), *[""] * (len(COLUMNS) - 3), why]
+
+    if missing := _missing(scenario):
+        return without_result(f"{NOT_TRIED}{missing}")
     try:
         image = get(scenario.kernel)
+        result = clone(scenario, image, directory)
     except NotThereError as error:
-        return [scenario.title, str(scenario.kernel), *rest, f"not tried: {error}"]
-    result = clone(scenario, image, directory)
+        return without_result(f"{NOT_TRIED}{error}")
+    except (TimeoutError, RuntimeError) as error:
+        return without_result(str(error).splitlines()[0])
     return cells(scenario, result, image, judge(scenario, result))

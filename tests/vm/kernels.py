@@ -127,6 +127,12 @@ def _apt(*command: str, seconds: float, cwd: Path | None = None) -> str:
     return done.stdout
 
 
+def _without_lists() -> list[str]:
+    """Return the suites whose lists are not there: apt only warns of a mirror that is away."""
+    names = [path.name for path in (HOME / "apt" / "lists").glob("*_Packages*")]
+    return [suite for suite in SUITES if not any(f"_dists_{suite}_" in name for name in names)]
+
+
 def update(seconds: float = 300) -> None:
     """Fetch the lists of packages, once a day. What cannot be fetched is simply not in them."""
     home = HOME / "apt"
@@ -140,6 +146,9 @@ def update(seconds: float = 300) -> None:
     lines.append(f"deb {MIRROR}-security bookworm-security main\n")
     (home / "sources.list").write_text("".join(lines))
     _apt("apt-get", "-q", "update", seconds=seconds)
+    if len(_without_lists()) == len(SUITES):
+        message = f"no list of packages could be fetched from {MIRROR}"
+        raise NotThereError(message)
     stamp.touch()
 
 
@@ -198,7 +207,9 @@ def get(kernel: Kernel) -> Path:
             return known[0]
         raise
     packages = candidates(kernel, names)
-    problem = NotThereError(f"no package of Debian's has Linux {kernel}")
+    unknown = _without_lists()
+    hint = f" (of {', '.join(unknown)} there are no lists)" if unknown else ""
+    problem = NotThereError(f"no package of Debian's has Linux {kernel}{hint}")
     for package in packages[:TRIES]:
         image = HOME / "kernels" / package
         if image.exists():

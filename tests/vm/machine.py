@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import json
 import re
 import shlex
@@ -31,6 +30,7 @@ GUEST = ROOT / "tests" / "vm" / "guest"
 class Architecture:
     """How to compile for a kind of machine, and how to emulate it."""
 
+    machine: str  # as uname(2) has it
     compiler: str
     qemu: str
     options: tuple[str, ...]
@@ -44,9 +44,12 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "amd64": Architecture("x86_64-linux-gnu-gcc", "qemu-system-x86_64", ("-M", "pc"), "ttyS0", 0),
+    "amd64": Architecture(
+        "x86_64", "x86_64-linux-gnu-gcc", "qemu-system-x86_64", ("-M", "pc"), "ttyS0", 0
+    ),
     # The first of qemu's with pages of 16 KiB that is not slow to emulate.
     "arm64": Architecture(
+        "aarch64",
         "aarch64-linux-gnu-gcc",
         "qemu-system-aarch64",
         ("-M", "virt", "-cpu", "neoverse-n1"),
@@ -71,24 +74,6 @@ def compile_guest(architecture: str, directory: Path) -> Path:
         ["nice", "-n", "19", compiler, *options, *includes, *sources, "-o", program], check=True
     )
     return program
-
-
-def _entry(name: str, mode: int, content: bytes) -> bytes:
-    """One file of a cpio archive as Documentation/driver-api/early-userspace has it: "newc"."""
-    path = name.encode() + b"\0"
-    numbers = (0, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(path), 0)
-    header = b"070701" + b"".join(b"%08x" % number for number in numbers)
-    padded = header + path
-    padded += bytes(-len(padded) % 4) + content
-    return padded + bytes(-len(padded) % 4)
-
-
-def initramfs(program: Path, directory: Path) -> Path:
-    """Return an initramfs with the program as /init."""
-    archive = _entry("init", 0o100755, program.read_bytes()) + _entry("TRAILER!!!", 0, b"")
-    path = directory / f"{program.name}.cpio.gz"
-    path.write_bytes(gzip.compress(archive, 1))
-    return path
 
 
 @dataclass

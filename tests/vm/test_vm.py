@@ -6,15 +6,23 @@ That also tests what the tables are made of: which packages have a kernel, and w
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import gzip
+import platform
+import shutil
+import subprocess
+from dataclasses import astuple, replace
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+import vgetrandom
+from vm import boots, clones, initramfs, kernels
+from vm.__main__ import main
 from vm.boots import MODERN, OLD, Boot, judge, run
 from vm.clones import (
     BATCH_DRAWS,
     MAGIC,
+    MISSING,
     PAGE,
     PER_PAGE,
     RECORD,
@@ -26,10 +34,7 @@ from vm.clones import (
 )
 from vm.clones import judge as judge_clones
 from vm.kernels import NEWEST, Kernel, candidates, kept
-from vm.machine import ARCHITECTURES, Said
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from vm.machine import ARCHITECTURES, Architecture, Said
 
 NAMES = [
     "linux-image-6.1.0-55-amd64",
@@ -71,6 +76,44 @@ def test_the_newest_kernel() -> None:
     assert candidates(Kernel(NEWEST), NAMES)[0] == "linux-binary-7.3.4+deb13-amd64"
 
 
+def rows_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return what `python -m vm` says of machines that it need not have, without failing."""
+    assert main(arguments) == 0
+    return capsys.readouterr().out.splitlines()[2:]
+
+
+def test_a_row_says_that_debian_has_no_such_kernel(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(kernels, "_names", lambda: NAMES)
+    monkeypatch.setattr(boots, "BOOTS", (Boot(Kernel("5.10"), OLD),))
+    monkeypatch.setattr(clones, "SCENARIOS", (Scenario("no VMGENID", Kernel("5.10")),))
+    monkeypatch.setattr(Architecture, "missing", "")
+    why = "not tried: no package of Debian's has Linux 5.10 amd64"
+    (row,) = rows_of(["boots"], capsys)
+    assert row.startswith("| 5.10 amd64 | amd64 |")
+    assert why in row
+    (row,) = rows_of(["clones"], capsys)
+    assert why in row
+
+
+def test_a_row_says_that_no_mirror_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the next run asks again: apt itself only warns, and that was taken for done."""
+    monkeypatch.setattr(kernels, "HOME", tmp_path)
+    monkeypatch.setattr(kernels, "MIRROR", "http://127.0.0.1:9/debian")
+    monkeypatch.setattr(kernels, "_names", kernels._names.__wrapped__)
+    monkeypatch.setattr(boots, "BOOTS", (Boot(Kernel("6.12"), MODERN),))
+    monkeypatch.setattr(Architecture, "missing", "")
+    (row,) = rows_of(["boots"], capsys)
+    assert (
+        "not tried: no list of packages could be fetched from http://127.0.0.1:9/debian" in row
+        or "not tried: apt-get is not installed" in row
+    )
+    assert not (tmp_path / "apt" / "updated").exists()
+
+
 def said(**values: str) -> Said:
     result = Said()
     for name, value in (*values.items(), ("end", "")):
@@ -97,10 +140,51 @@ def test_one_kernel(tmp_path: Path) -> None:
     if not images:
         pytest.skip("no kernel was fetched before (make vm-kernel)")
     # Not memory pressure, which takes its time.
-    boot = Boot(Kernel(NEWEST), MODERN, run="early,checks,mlockall")
-    row = run(boot, images[0], tmp_path, 150)
+    boot = Boot(Kernel(NEWEST), MODERN, run="early,checks,mlockall", seconds=150)
+    row = run(boot, images[0], tmp_path)
     assert row.failures == [], "\n".join(row.said.lines)
     assert len(row.said.all("passed")) == 12
+
+
+def test_the_guest_s_python_needs_nothing_else(tmp_path: Path) -> None:
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("libraries are looked for as glibc's ldd tells them")
+    for name, content in initramfs.python().items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o755)
+    home = tmp_path / initramfs.HOME
+    program = (
+        "import sys, vgetrandom as v, secrets, uuid, json\n"
+        "print(v.__file__, secrets.__file__, v.info().memory)"
+    )
+    done = subprocess.run(
+        [home / "bin" / "python3", "-c", program],
+        env={"PYTHONHOME": str(home), "LD_LIBRARY_PATH": str(home / "libraries")},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    package, standard, memory = done.stdout.split()
+    assert package.startswith(str(home))
+    assert standard.startswith(str(home))
+    assert memory == vgetrandom.info().memory
+
+
+def test_an_initramfs_is_as_cpio_reads_it(tmp_path: Path) -> None:
+    cpio = shutil.which("cpio")
+    if not cpio:
+        pytest.skip("not installed: cpio")
+    path = tmp_path / "initramfs"
+    initramfs.write(path, b"program", {PurePosixPath("a/b/c"): b"content"})
+    unpacked = gzip.decompress(path.read_bytes())
+    listing = subprocess.run(
+        [cpio, "-it", "--quiet"], input=unpacked, capture_output=True, check=True
+    )
+    assert listing.stdout.decode().split() == ["init", "a", "a/b", "a/b/c"]
 
 
 # ---- logs of clones ----
@@ -126,6 +210,8 @@ def a_log(clone: int, same: dict[str, int], tick: int = 0) -> dict[int, Record]:
             vdso=value("vdso", number),
             ours=value("ours", number),
             cache=value("cache", number),
+            bulk_begins=value("bulk", number) if number % 16 == 8 else MISSING,
+            bulk_ends=value("ends", number) if number % 16 == 8 else MISSING,
         )
         for number in range(1, SAVED + DRAWS + 1)
     }
@@ -147,6 +233,9 @@ def test_clones_that_part() -> None:
 
 def test_clones_that_do_not() -> None:
     assert compared(kernel=DRAWS, ours=BATCH_DRAWS + 2)
+    assert compared(kernel=DRAWS, bulk=14)
+    assert compared(kernel=DRAWS, ends=14)
+    assert compared(kernel=5, bulk=14, vmgenid=1)
     assert compared(kernel=5, ours=7, vmgenid=1)
     assert compared(kernel=DRAWS, ours=30, request=20)
 
@@ -170,7 +259,7 @@ def test_a_log_is_found_in_memory() -> None:
     pages = []
     for first in range(1, 2 * PER_PAGE, PER_PAGE):
         records = b"".join(
-            RECORD.pack(r.number, r.clock, r.refills, r.requests, r.kernel, r.vdso, r.ours, r.cache)
+            RECORD.pack(*astuple(r))
             for r in (log[number] for number in range(first, first + PER_PAGE))
         )
         pages.append((MAGIC.ljust(START, b"\0") + records).ljust(PAGE, b"\0"))

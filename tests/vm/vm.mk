@@ -4,7 +4,8 @@
 .PHONY: test-vm tools-vm vm-kernel
 
 # Every kernel of tests/vm/boots.py is booted, then machines are cloned: half an hour on two cores.
-# With VM_ARGS="--only TEXT" those whose kernel or title contains that.
+# With VM_ARGS="--only TEXT" those whose kernel or title contains that; with
+# VM_ARGS="--record ../docs/recorded" what came of it is written there.
 test-vm: $(VENV)/installed-test
 	cd tests && ../$(BIN)/python -m vm boots $(VM_ARGS)
 	cd tests && ../$(BIN)/python -m vm clones $(VM_ARGS)

@@ -33,7 +33,12 @@ struct record {
 	uint64_t clock;  /* just before the draw of ours */
 	uint64_t refills, requests;
 	unsigned char kernel[DRAW_BYTES], vdso[DRAW_BYTES], ours[DRAW_BYTES], cache[DRAW_BYTES];
+	unsigned char bulk_begins[DRAW_BYTES], bulk_ends[DRAW_BYTES]; /* zeros between them */
 };
+
+/* As much as is computed straight into the buffer in one run, at every so manieth number. */
+#define BULK_BYTES (64 * 1024)
+#define BULK_EVERY 16
 
 #define RECORDS ((LOG_PAGE_BYTES - 32) / sizeof(struct record))
 
@@ -98,6 +103,16 @@ static void draw_from_cache(unsigned char *into)
 	left -= DRAW_BYTES;
 }
 
+static void draw_bulk(struct record *record)
+{
+	static unsigned char bulk[BULK_BYTES];
+
+	if (vgetrandom(bulk, sizeof(bulk), 0) != sizeof(bulk))
+		printf("@error=vgetrandom: %s\n", strerror(errno));
+	memcpy(record->bulk_begins, bulk, DRAW_BYTES);
+	memcpy(record->bulk_ends, bulk + sizeof(bulk) - DRAW_BYTES, DRAW_BYTES);
+}
+
 static void draw_all(struct record *record, uint64_t number)
 {
 	struct vgetrandom_stats stats;
@@ -110,6 +125,8 @@ static void draw_all(struct record *record, uint64_t number)
 	if (vgetrandom(record->ours, DRAW_BYTES, 0) != DRAW_BYTES)
 		printf("@error=vgetrandom: %s\n", strerror(errno));
 	draw_from_cache(record->cache);
+	if (number % BULK_EVERY == BULK_EVERY / 2)
+		draw_bulk(record);
 	vgetrandom_get_stats(&stats);
 	record->refills = stats.refills;
 	record->requests = stats.reseeds_requested;

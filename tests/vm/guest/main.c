@@ -2,7 +2,7 @@
 /* Process 1 of the guest: mounts what there is to mount, runs what the kernel's command line asks
  * for, says what came of it, and turns the machine off.
  *
- *     vm.run=early,checks,mlockall,pressure,clone
+ *     vm.run=early,checks,mlockall,pressure,package,clone
  *
  * The kernel hands NAME=value without a dot on as environment: VGETRANDOM_WATCH=off is one.
  */
@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/random.h>
@@ -18,10 +19,12 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 #include <vgetrandom.h>
 
 #define CHECK_SECONDS 240
+#define PACKAGE_SECONDS 480
 
 static char command_line[4096];
 
@@ -115,6 +118,17 @@ static void check_early(void)
 		fail("served before the kernel was ready");
 }
 
+/* Python, where the initramfs has it (initramfs.py). */
+static void check_package(void)
+{
+	setenv("PYTHONHOME", "/python", 1);
+	setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
+	setenv("LD_LIBRARY_PATH", "/python/libraries", 1);
+	alarm(PACKAGE_SECONDS);
+	execl("/python/bin/python3", "/python/bin/python3", "/python/check.py", (char *)NULL);
+	fail("/python/bin/python3: %s", strerror(errno));
+}
+
 static void report(void)
 {
 	struct vgetrandom_info info;
@@ -124,6 +138,7 @@ static void report(void)
 	vgetrandom_get_info(&info);
 	printf("@kernel=%s\n@machine=%s\n@page_bytes=%ld\n", name.release, name.machine,
 	       sysconf(_SC_PAGESIZE));
+	printf("@libc=glibc %s\n@compiler=gcc %s\n", gnu_get_libc_version(), __VERSION__);
 	printf("@chacha20=%s\n@memory=%s\n@entropy=%s\n@watch=%s\n@clones=%s\n", info.chacha20,
 	       info.memory, info.kernel_entropy, info.watch, info.clones);
 	for (size_t i = 0; info.notes[i]; i++)
@@ -162,10 +177,14 @@ int main(void)
 		run("mlockall", check_mlockall);
 	if (is_asked_for("pressure"))
 		run("pressure", check_pressure);
+	if (is_asked_for("package"))
+		run("package", check_package);
 	if (is_asked_for("clone"))
 		run_clone();
 	printf("@end\n");
 	fflush(stdout);
+	/* Or the machine may be off before its last line is out. */
+	tcdrain(1);
 	reboot(RB_POWER_OFF);
 	/* Without a driver for that, the end of process 1 ends the machine too (panic=-1). */
 	return 0;
