@@ -14,6 +14,7 @@ pytest.register_assert_rewrite(
 )
 
 from support import libraries  # noqa: E402
+from support.leaving import Leaving  # noqa: E402
 from support.recording import Recorder  # noqa: E402
 from support.running import in_thread, isolated, threaded  # noqa: E402
 from support.script import Kernel  # noqa: E402
@@ -26,13 +27,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers and what writes the record."""
+    """Register the markers, what clears up, and what writes the record."""
     for marker in (
         "new_thread: run in a new thread, which has not drawn yet",
         "c_program: runs a program of tests/c, which another toolchain may have built",
         "own_process: run in a forked child, which may load libraries and change its environment",
     ):
         config.addinivalue_line("markers", marker)
+    config.pluginmanager.register(Leaving())
     if path := config.getoption("--record"):
         config.pluginmanager.register(Recorder(config, path))
     _let_children_be_signalled()

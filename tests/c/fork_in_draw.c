@@ -66,6 +66,10 @@ int main(int argc, char **argv)
 	struct sigaction action = { .sa_handler = fork_once };
 	unsigned char *mine = map_shared(SIZE), *theirs = map_shared(SIZE);
 
+	sigset_t alarm, before;
+
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
 	sigaction(SIGALRM, &action, NULL);
 	for (int i = 0; i < rounds; i++) {
 		static unsigned char buf[SIZE];
@@ -77,8 +81,12 @@ int main(int argc, char **argv)
 		/* The kernel serves it whatever the memory is. */
 		if (vgetrandom(buf, sizeof(buf), GRND_INSECURE) != sizeof(buf))
 			fail("vgetrandom failed: errno %d", errno);
+		/* pause() would wait for ever for a signal that comes after the look and before it.
+		 */
+		sigprocmask(SIG_BLOCK, &alarm, &before);
 		while (!forked)
-			pause();
+			sigsuspend(&before);
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		if (child < 0)
 			fail("no child");
 		memcpy(child ? mine : theirs, buf, SIZE);

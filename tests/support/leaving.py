@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""What a test session leaves behind: nothing but the temporary files of tests that failed.
+
+Tests kill what they start, and children end by _exit(): neither removes temporary files. So a
+session has a temporary directory of its own for all that its processes make, and removes it in the
+end. The same directory in a process's environment tells that the process is the session's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+ENDING = 5.0
+"""Seconds in which a process that was told to end may do so."""
+
+# These serve a session until its interpreter ends, and end then.
+SERVING = (b"multiprocessing.forkserver", b"multiprocessing.resource_tracker")
+
+
+def processes_of(directory: Path) -> dict[int, str]:
+    """Return the command lines, by process id, of other processes that have this TMPDIR."""
+    mark = b"TMPDIR=" + os.fsencode(directory)
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                found[int(process.name)] = (process / "cmdline").read_bytes()
+        except OSError:  # another user's, or gone
+            continue
+    return {
+        pid: line.replace(b"\0", b" ").decode(errors="replace")
+        for pid, line in found.items()
+        if pid != os.getpid() and not any(serves in line for serves in SERVING)
+    }
+
+
+class Leaving:
+    """The session's temporary directory, and the look at what the session leaves."""
+
+    def __init__(self) -> None:
+        """Make the directory, which other users may enter and write to as they may /tmp."""
+        self._directory = Path(tempfile.mkdtemp(prefix="vgetrandom-tests-"))
+        self._directory.chmod(0o1777)
+        os.environ["TMPDIR"] = str(self._directory)
+        tempfile.tempdir = None
+        self._failed = False
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """End what the session leaves, and let it fail for that."""
+        patience = time.monotonic() + ENDING
+        while (left := processes_of(self._directory)) and time.monotonic() < patience:
+            time.sleep(0.1)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if left and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        for pid, line in left.items():
+            self._tell(session, f"left behind: process {pid}: {line}")
+        self._failed = session.exitstatus == pytest.ExitCode.TESTS_FAILED
+
+    def pytest_unconfigure(self) -> None:
+        """Remove the directory; what tests made that failed is for whoever looks into it."""
+        if self._failed:
+            return
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    @staticmethod
+    def _tell(session: pytest.Session, text: str) -> None:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter:
+            reporter.write_line("")
+            reporter.write_line(text, red=True)
