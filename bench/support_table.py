@@ -106,16 +106,26 @@ def _place(row: Row) -> tuple[Any, ...]:
     )
 
 
-def short_table(rows: Iterable[Row]) -> str:
-    """Make the README's table: without unusual settings, what is alike in one row."""
+def short_table(rows: list[Row]) -> str:
+    """Make the README's table: what is alike in one row.
+
+    Rows with an unusual setting are for docs/support.md, unless there is no other of that place.
+    """
+
+    def place(row: Row) -> list[str]:
+        return [row[key] for key in ("kernel", "libc", "architecture", "interpreter")]
+
+    usual = [place(row) for row in rows if not row["setting"]]
     cells = []
     for row in rows:
-        if not row["setting"]:
-            found = re.match(r"\d+(?:\.\d+)*", row["kernel"])
-            kernel = found[0] if found else row["kernel"]
-            shown = {key: [row[key]] for key in SHORT} | {"kernel": [kernel]}
-            failed = f": **{row['failed']} failed**" if row["failed"] else ""
-            cells.append(shown | {"tested": [f"{row['how']}{failed}"], "when": [row["date"]]})
+        if row["setting"] and place(row) in usual:
+            continue
+        found = re.match(r"\d+(?:\.\d+)*", row["kernel"])
+        tested = row["how"]
+        tested += f" ({row['setting']})" if row["setting"] else ""
+        tested += f": **{row['failed']} failed**" if row["failed"] else ""
+        shown = {key: [row[key]] for key in SHORT} | {"tested": [tested], "when": [row["date"]]}
+        cells.append(shown | {"kernel": [found[0] if found else row["kernel"]]})
     for key in MERGED:
         cells = _merged(cells, key)
     lines = [[*(_cell(key, row[key]) for key in (*SHORT, "tested")), _when(row)] for row in cells]
@@ -167,7 +177,7 @@ def long_tables(rows: Iterable[Row]) -> str:
             if key not in alike and any(row[key] != "" for row in runs[how])
         }
         lines = [[str(row[key]) for key in shown] for row in runs[how]]
-        parts.append(f"## {how[0].upper()}{how[1:]}")
+        parts.append(f"## `{how}`" if "/" in how.split()[0] else f"## {how[0].upper()}{how[1:]}")
         parts += [f"In all rows: {', '.join(common)}."] if common else []
         parts.append(_table(list(shown.values()), lines))
     return "\n\n".join(parts)

@@ -116,7 +116,13 @@ def test_failures_are_told(checkout: Path) -> None:
 def test_unusual_settings_stand_on_the_long_page_only(checkout: Path) -> None:
     record(checkout, {}, {"setting": "vdso=0", "entropy": "syscall"})
     assert len(lines(checkout, "README.md")[2:]) == 1
+    assert "vdso=0" not in (checkout / "README.md").read_text()
     assert any("| vdso=0 |" in line for line in lines(checkout, "docs/support.md"))
+
+
+def test_where_all_is_unusual_the_readme_says_what(checkout: Path) -> None:
+    record(checkout, {}, {"architecture": "s390x", "setting": "qemu-user 7.2"})
+    assert "| whole suite (qemu-user 7.2) | 2026-01-02 |" in lines(checkout, "README.md")[-1]
 
 
 def test_the_newer_of_two_runs_is_shown(checkout: Path) -> None:
@@ -125,7 +131,7 @@ def test_the_newer_of_two_runs_is_shown(checkout: Path) -> None:
     record(checkout, {}, date="2026-01-01", how="tests/core")
     assert "whole suite: **7 failed** | 2026-01-03 |" in lines(checkout, "README.md")[-1]
     assert "8 failed" not in (checkout / "README.md").read_text()
-    assert "## Tests/core" in (checkout / "docs/support.md").read_text()
+    assert "## `tests/core`" in (checkout / "docs/support.md").read_text()
 
 
 def test_disagreement_is_found(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
