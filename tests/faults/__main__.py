@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from support.libraries import chacha20_sets
 
-from . import cores, defects, kinds, sweep
-from .injector import FAULTS, Injector, Kind, Outcome, Sizes
+from . import cores, defects, sweep, targets
+from .injector import FAULTS, Injector, Outcome, Sizes, Target
 
 # Of longer draws, each instruction's first and last so many executions.
 ALL_BELOW = 20_000
@@ -41,7 +41,7 @@ def _tell(tally: sweep.Tally, name: str, started: float) -> int:
     }
     dropped = "/".join(f"{count:,}" for count in drops.values())
     _row(
-        tally.kind,
+        tally.target,
         name,
         f"{tally.instructions:,}",
         f"{len(tally.places):,}",
@@ -65,36 +65,36 @@ class Sweep:
     pairs: int
     seed: int
 
-    def _places(self, kind: Kind, most: int | None) -> list[int]:
-        with Injector(cores.build(), kind, self.sizes) as injector:
+    def _places(self, target: Target, most: int | None) -> list[int]:
+        with Injector(cores.build(), target, self.sizes) as injector:
             return sweep.executions(injector.trace.instructions, most)
 
-    def draw(self, kind: Kind) -> int:
+    def draw(self, target: Target) -> int:
         """Inject every fault into a draw, one and two at a time."""
         library = cores.build()
         started = time.monotonic()
-        places = self._places(kind, None)
+        places = self._places(target, None)
         if len(places) >= ALL_BELOW and not self.every_execution:
-            places = self._places(kind, EXECUTIONS)
+            places = self._places(target, EXECUTIONS)
         runs = list(sweep.singles(places))
         violating = _tell(
-            self.workers.judge(library, kind, self.sizes, runs), "each by itself", started
+            self.workers.judge(library, target, self.sizes, runs), "each by itself", started
         )
         started = time.monotonic()
-        runs = sweep.pairs(self._places(kind, EXECUTIONS), self.pairs, self.seed)
-        tally = self.workers.judge(library, kind, self.sizes, runs)
+        runs = sweep.pairs(self._places(target, EXECUTIONS), self.pairs, self.seed)
+        tally = self.workers.judge(library, target, self.sizes, runs)
         return violating + _tell(tally, f"pairs, seed {self.seed}", started)
 
-    def limits(self, kind: Kind) -> int:
+    def limits(self, target: Target) -> int:
         """Inject within each limit, at each instruction's first and last execution."""
         violating = 0
         for name, value, faults in LIMITS:
             started = time.monotonic()
             environment = os.environ | {name: value}
-            with Injector(cores.build(), kind, self.sizes, environment) as injector:
+            with Injector(cores.build(), target, self.sizes, environment) as injector:
                 places = sweep.executions(injector.trace.instructions, 1)
             runs = list(sweep.singles(places, faults))
-            tally = self.workers.judge(cores.build(), kind, self.sizes, runs, environment)
+            tally = self.workers.judge(cores.build(), target, self.sizes, runs, environment)
             violating += _tell(tally, f"each by itself, {name}={value}", started)
         return violating
 
@@ -113,11 +113,11 @@ def _miss(sizes: Sizes) -> int:
     for seeded in defects.SEEDED:
         library = cores.build(seeded.defect)
         for fault in seeded.faults:
-            tally = sweep.caught(library, kinds.kinds(sizes)[seeded.kind], [fault], sizes)
+            tally = sweep.caught(library, targets.targets(sizes)[seeded.target], [fault], sizes)
             missed += not tally.violating_runs
             _row(
                 seeded.defect.name,
-                seeded.kind,
+                seeded.target,
                 fault,
                 _caught(tally),
             )
@@ -135,14 +135,14 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=PAIRS, help="runs with two faults, per draw")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of pairs")
     args = parser.parse_args()
-    sizes = kinds.sizes(cores.build())
+    sizes = targets.sizes(cores.build())
     print("Faults:", ", ".join(FAULTS.values()))
     _row("draw", "faults", "instructions", "points", "runs", "drops/writes", "violations", "time")
     _row(*["---"] * 8)
     with sweep.Workers() as workers:
         whole = Sweep(workers, sizes, args.every_execution, args.pairs, args.seed)
-        violating = sum(whole.draw(kind) for kind in kinds.kinds(sizes).values())
-        violating += whole.limits(kinds.kinds(sizes)["refilling"])
+        violating = sum(whole.draw(target) for target in targets.targets(sizes).values())
+        violating += whole.limits(targets.targets(sizes)["refilling"])
     print()
     missed = _miss(sizes)
     return int(violating > 0 or missed > 0)

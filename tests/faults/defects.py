@@ -20,13 +20,13 @@ class Seeded:
     """A defect, and how to bring it to light."""
 
     defect: Defect
-    kind: str
+    target: str
     faults: tuple[str, ...]
 
 
-def _seeded(name: str, kind: str, faults: str, *changes: tuple[str, str, str]) -> Seeded:
+def _seeded(name: str, target: str, faults: str, *changes: tuple[str, str, str]) -> Seeded:
     replacements = tuple(Replacement(*change) for change in changes)
-    return Seeded(Defect(name, replacements), kind, tuple(faults.split()))
+    return Seeded(Defect(name, replacements), target, tuple(faults.split()))
 
 
 SEEDED = (

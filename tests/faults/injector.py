@@ -73,7 +73,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Kind:
+class Target:
     """A draw to inject faults into: what is drawn before, and how much by itself."""
 
     name: str
@@ -201,12 +201,12 @@ def _rows(stream: IO[bytes], row: struct.Struct, count: int) -> list[tuple[int, 
 
 
 class Injector:
-    """The injector at work on one kind of draw."""
+    """The injector at work on one draw."""
 
     def __init__(
         self,
         library: Path,
-        kind: Kind,
+        target: Target,
         sizes: Sizes | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
@@ -214,22 +214,22 @@ class Injector:
 
         Args:
             library (Path): The core under test.
-            kind (Kind): The draw.
+            target (Target): The draw.
             sizes (Sizes | None): The core's constants, once they are known.
             environment (Mapping[str, str]): Its environment variables.
         """
-        self.kind = kind
+        self.target = target
         self._teller: threading.Thread | None = None
         following = (24, sizes.batch - 1) if sizes else (24, 24)
         program = cores.program("inject", "inject.c", "stepping.c", "subject.c")
         command: list[str | Path] = [
             program,
             library,
-            str(kind.length),
+            str(target.length),
             ",".join(map(str, following)),
         ]
-        if kind.preparation:
-            command.append(",".join(map(str, kind.preparation)))
+        if target.preparation:
+            command.append(",".join(map(str, target.preparation)))
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

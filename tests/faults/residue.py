@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from .injector import Kind
+    from .injector import Target
 
 # Found of a secret, so many bytes in a row are more than chance.
 WINDOW = 8
@@ -76,13 +76,13 @@ class Stopped:
     """A process that has just drawn, stopped as the draw returned."""
 
     def __init__(
-        self, library: Path, kind: Kind, environment: Mapping[str, str], directory: Path | None
+        self, library: Path, target: Target, environment: Mapping[str, str], directory: Path | None
     ) -> None:
         """Draw, and read what the tracer tells."""
         program = cores.program("residue", "residue.c", "stepping.c")
-        command: list[str | Path] = [program, library, str(kind.length)]
-        if kind.preparation:
-            command.append(",".join(map(str, kind.preparation)))
+        command: list[str | Path] = [program, library, str(target.length)]
+        if target.preparation:
+            command.append(",".join(map(str, target.preparation)))
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -169,9 +169,9 @@ class Stopped:
 
 def stopped(
     library: Path,
-    kind: Kind,
+    target: Target,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> Stopped:
     """Return a process stopped as a draw returned."""
-    return Stopped(library, kind, environment or {}, directory)
+    return Stopped(library, target, environment or {}, directory)

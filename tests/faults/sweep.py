@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults at many instructions of one kind of draw, each run judged."""
+"""Faults at many instructions of one draw, each run judged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from .injector import Instruction, Kind, Result, Sizes
+    from .injector import Instruction, Result, Sizes, Target
 
 LONGEST_GAP = 3000
 
@@ -27,7 +27,7 @@ LONGEST_GAP = 3000
 class Tally:
     """What was done and what came of it."""
 
-    kind: str
+    target: str
 
     instructions: int = 0  # of the draw
     places: set[int] = field(default_factory=set)  # of them, that a fault was injected at
@@ -50,7 +50,7 @@ class Tally:
     def __iadd__(self, other: Self) -> Self:
         """Count the runs of another tally of the same draw too."""
         if other.instructions != self.instructions:
-            message = f"{self.kind}: {self.instructions} instructions, then {other.instructions}"
+            message = f"{self.target}: {self.instructions} instructions, then {other.instructions}"
             raise RuntimeError(message)
         self.places |= other.places
         self.runs += other.runs
@@ -105,7 +105,7 @@ def _begin(injector: Injector) -> Tally:
     """Judge what the draw without any fault has shown already."""
     late = late_looks(injector.trace)
     return Tally(
-        injector.kind.name,
+        injector.target.name,
         len(injector.trace.instructions),
         violations=late,
         violating_runs=len(late),
@@ -126,9 +126,9 @@ def _start_on(processors: multiprocessing.SimpleQueue[int]) -> None:
 
 
 def _judge_anew(
-    library: Path, kind: Kind, sizes: Sizes, environment: Mapping[str, str], runs: Sequence[Run]
+    library: Path, target: Target, sizes: Sizes, environment: Mapping[str, str], runs: Sequence[Run]
 ) -> Tally:
-    with Injector(library, kind, sizes, environment) as injector:
+    with Injector(library, target, sizes, environment) as injector:
         return judge(injector, runs, sizes)
 
 
@@ -147,7 +147,7 @@ class Workers:
     def judge(
         self,
         library: Path,
-        kind: Kind,
+        target: Target,
         sizes: Sizes,
         runs: Sequence[Run],
         environment: Mapping[str, str] = os.environ,
@@ -156,7 +156,7 @@ class Workers:
 
         Args:
             library (Path): The core under test.
-            kind (Kind): The draw.
+            target (Target): The draw.
             sizes (Sizes): The core's constants.
             runs (Sequence[Run]): The runs.
             environment (Mapping[str, str]): The core's environment variables.
@@ -166,7 +166,7 @@ class Workers:
         """
         shares = [runs[i :: self._count] for i in range(self._count)]
         pending = [
-            self._pool.submit(_judge_anew, library, kind, sizes, dict(environment), share)
+            self._pool.submit(_judge_anew, library, target, sizes, dict(environment), share)
             for share in shares
         ]
         tally, *others = [future.result() for future in pending]
@@ -183,9 +183,9 @@ class Workers:
         self._pool.shutdown(cancel_futures=True)
 
 
-def caught(library: Path, kind: Kind, faults: Iterable[str], sizes: Sizes) -> Tally:
+def caught(library: Path, target: Target, faults: Iterable[str], sizes: Sizes) -> Tally:
     """Look for violations until there is one, at each instruction's first and last execution."""
-    with Injector(library, kind, sizes) as injector:
+    with Injector(library, target, sizes) as injector:
         places = executions(injector.trace.instructions, 1)
         runs = [
             Run(at, fault, gap)

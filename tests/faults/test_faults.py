@@ -12,7 +12,7 @@ import random
 
 import pytest
 
-from faults import cores, defects, kinds, sweep
+from faults import cores, defects, sweep, targets
 from faults.injector import FAULTS, Injector, NotHereError, Outcome, Run, Sizes
 from support import libraries, tools
 from support.model import Model
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 POINTS = {"first use": 100, "bulk": 20}
 DEFAULT_POINTS = 120
 PAIRS = 60
-KINDS = (
+TARGETS = (
     "first use",
     "small, from the batch",
     "middling, from the batch",
@@ -43,15 +43,15 @@ KINDS = (
 def sizes() -> Sizes:
     tools.skip_without("cc", "cmake")
     try:
-        return kinds.sizes(cores.build())
+        return targets.sizes(cores.build())
     except NotHereError as reason:
         pytest.skip(str(reason))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", TARGETS)
 def test_no_fault_shows_in_what_is_drawn(name: str) -> None:
-    kind = kinds.kinds(sizes())[name]
-    with Injector(cores.build(), kind, sizes()) as injector:
+    target = targets.targets(sizes())[name]
+    with Injector(cores.build(), target, sizes()) as injector:
         every = sweep.executions(injector.trace.instructions, 1)
         places = sweep.thin(every, POINTS.get(name, DEFAULT_POINTS))
         runs = [*sweep.singles(places), *sweep.pairs(every, PAIRS, seed=random.randrange(1 << 30))]
@@ -66,8 +66,8 @@ def test_no_fault_shows_in_what_is_drawn(name: str) -> None:
 @pytest.mark.parametrize("name", ["small, from the batch", "refilling"])
 def test_a_fork_and_a_reseed_between_the_last_two_loads(name: str) -> None:
     """The child may have what its parent drew and then threw away: nobody else has it."""
-    kind = kinds.kinds(sizes())[name]
-    with Injector(cores.build(), kind, sizes()) as injector:
+    target = targets.targets(sizes())[name]
+    with Injector(cores.build(), target, sizes()) as injector:
         last = injector.trace.last_look
         runs = [
             Run(at, faults, gap)
@@ -80,8 +80,8 @@ def test_a_fork_and_a_reseed_between_the_last_two_loads(name: str) -> None:
 
 
 def test_the_page_is_really_dropped() -> None:
-    kind = kinds.kinds(sizes())["refilling"]
-    with Injector(cores.build(), kind, sizes()) as injector:
+    target = targets.targets(sizes())["refilling"]
+    with Injector(cores.build(), target, sizes()) as injector:
         places = sweep.thin(sweep.executions(injector.trace.instructions, 1), 50)
         tally = sweep.judge(injector, [Run(at, "D") for at in places], sizes())
     written = tally.outcomes["D", Outcome.PAGE_WRITTEN.name]
@@ -94,7 +94,7 @@ def test_the_page_is_really_dropped() -> None:
 def test_a_seeded_defect_is_caught(seeded: defects.Seeded) -> None:
     library = cores.build(seeded.defect)
     for fault in seeded.faults:
-        tally = sweep.caught(library, kinds.kinds(sizes())[seeded.kind], [fault], sizes())
+        tally = sweep.caught(library, targets.targets(sizes())[seeded.target], [fault], sizes())
         assert tally.violating_runs, fault
 
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import vgetrandom
-from faults import cores, defects, kinds, residue
-from faults.injector import Kind, NotHereError
+from faults import cores, defects, residue, targets
+from faults.injector import NotHereError, Target
 from support import tools
 from support.libraries import chacha20_sets
 from vgetrandom._probes import secrecy
@@ -38,10 +38,10 @@ COPYING = ("small, from the batch", "middling, from the batch", "to the batch's 
 
 
 @functools.cache
-def every_kind() -> dict[str, Kind]:
+def every_target() -> dict[str, Target]:
     tools.skip_without("cc", "cmake")
     try:
-        return kinds.kinds(kinds.sizes(cores.build()))
+        return targets.targets(targets.sizes(cores.build()))
     except NotHereError as reason:
         pytest.skip(str(reason))
 
@@ -59,9 +59,9 @@ UNUSUAL = {
 def drawn(
     name: str, chacha20: str = "", library: Path | None = None, directory: Path | None = None
 ) -> residue.Stopped:
-    kind = every_kind()[name]
+    target = every_target()[name]
     environment = {"VGETRANDOM_CHACHA20": chacha20}
-    return residue.stopped(library or cores.build(scripted=False), kind, environment, directory)
+    return residue.stopped(library or cores.build(scripted=False), target, environment, directory)
 
 
 @pytest.mark.parametrize("chacha20", chacha20_sets(supported=True))
@@ -105,7 +105,7 @@ def test_other_draws_leave_nothing_either(name: str) -> None:
     ],
 )
 def test_unusual_builds_leave_nothing_either(name: str, chacha20: str, how: cores.Build) -> None:
-    every_kind()
+    every_target()
     if how.compiler:
         tools.skip_without(how.compiler)
     with drawn(name, chacha20, cores.build(how=how)) as process:
@@ -113,7 +113,7 @@ def test_unusual_builds_leave_nothing_either(name: str, chacha20: str, how: core
 
 
 def test_a_frame_that_a_draw_has_no_room_for_does_not_build() -> None:
-    every_kind()
+    every_target()
     whole_groups = cores.Replacement(
         "csrc/chacha20/portable.c", "#define LANES 8\n", "#define LANES 16\n"
     )
@@ -123,9 +123,9 @@ def test_a_frame_that_a_draw_has_no_room_for_does_not_build() -> None:
 
 @pytest.mark.parametrize("seeded", defects.LEFT_BEHIND, ids=lambda seeded: seeded.defect.name)
 def test_a_seeded_defect_is_caught(seeded: defects.Seeded) -> None:
-    every_kind()
+    every_target()
     library = cores.build(seeded.defect, scripted=False)
-    with drawn(seeded.kind, "portable", library) as process:
+    with drawn(seeded.target, "portable", library) as process:
         assert process.remains.found()
 
 
