@@ -14,7 +14,6 @@
 
 /* As in the real opaque state: a batch and a key, the generation, a position. */
 #define OPAQUE_RANDOM_BYTES 128
-#define VVAR_GENERATION 80
 
 static struct script *the_script;
 
@@ -45,8 +44,8 @@ struct script *script(void)
 void script_reseed_kernel(uint64_t generation)
 {
 	the_script->generation = generation;
-	the_script->vvar[0][VVAR_GENERATION] = generation;
-	the_script->vvar[0][VVAR_GENERATION + 1] = 1;
+	the_script->vvar[0][SCRIPT_GENERATION_WORD] = generation;
+	the_script->vvar[0][SCRIPT_GENERATION_WORD + 1] = 1;
 }
 
 /* Sebastiano Vigna's splitmix64 (public domain), over a counter. */

@@ -16,6 +16,7 @@
 
 #define SCRIPT_LOG_ENTRIES 4096
 #define SCRIPT_PAGE_WORDS 512
+#define SCRIPT_GENERATION_WORD 80 /* of the first page of [vvar]; the next one says ready */
 #define SCRIPT_NO_CLOCK 999
 
 enum script_source { SCRIPT_GETRANDOM = 1, SCRIPT_VDSO = 2 };
@@ -50,7 +51,7 @@ struct script {
 	/* Called, if it is set, before call N returns, with its answer in BUF already. */
 	void (*on_call)(uint64_t n, void *buf, uint64_t len);
 	struct script_entry log[SCRIPT_LOG_ENTRIES];
-	/* Two pages of [vvar]. In the first, word 80 is the generation and word 81 says ready. */
+	/* Two pages of [vvar]. The first holds the generation, see above. */
 	_Atomic uint64_t *vvar[2];
 };
 

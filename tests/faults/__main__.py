@@ -16,17 +16,19 @@ from dataclasses import dataclass
 from support.libraries import chacha20_sets
 
 from . import cores, defects, sweep, targets
-from .injector import FAULTS, Injector, Outcome, Sizes, Target
+from .injector import Injector, Outcome, Sizes, Target
+from .kinds import KINDS, LETTERS
 
 # Of longer draws, each instruction's first and last so many executions.
 ALL_BELOW = 20_000
 EXECUTIONS = 2
 PAIRS = 3000
-EVERY_FAULT = "".join(FAULTS)
+# What is not watched goes unnoticed.
+UNWATCHED = "".join(kind.letter for kind in KINDS if not kind.reseeds_kernel)
 LIMITS = (
-    *(("VGETRANDOM_CHACHA20", name, EVERY_FAULT) for name in chacha20_sets(supported=True)),
-    ("VGETRANDOM_MEMORY", "wipe-on-fork", EVERY_FAULT),
-    ("VGETRANDOM_WATCH", "off", EVERY_FAULT.replace("G", "")),  # what is not watched goes unnoticed
+    *(("VGETRANDOM_CHACHA20", name, LETTERS) for name in chacha20_sets(supported=True)),
+    ("VGETRANDOM_MEMORY", "wipe-on-fork", LETTERS),
+    ("VGETRANDOM_WATCH", "off", UNWATCHED),
 )
 
 
@@ -36,7 +38,7 @@ def _row(*cells: object) -> None:
 
 def _tell(tally: sweep.Tally, name: str, started: float) -> int:
     drops = {
-        outcome: tally.outcomes["D", outcome.name]
+        outcome: sum(tally.outcomes[kind.letter, outcome.name] for kind in KINDS if kind.drops)
         for outcome in (Outcome.DONE, Outcome.PAGE_WRITTEN)
     }
     dropped = "/".join(f"{count:,}" for count in drops.values())
@@ -136,7 +138,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the choice of pairs")
     args = parser.parse_args()
     sizes = targets.sizes(cores.build())
-    print("Faults:", ", ".join(FAULTS.values()))
+    print("Faults:", ", ".join(kind.name for kind in KINDS))
     _row("draw", "faults", "instructions", "points", "runs", "drops/writes", "violations", "time")
     _row(*["---"] * 8)
     with sweep.Workers() as workers:

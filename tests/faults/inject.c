@@ -7,17 +7,19 @@
  * preparatory ones, the instructions are written to standard output first. Then each line of
  * standard input is a run,
  *
- *     AT FAULT [GAP FAULT]
+ *     AT ACTIONS [GAP ACTIONS]
  *
- * with one fault before instruction AT, and perhaps a second one GAP instructions later, in the
- * same draw or in a handler that interrupts it. What happened follows on standard output;
- * tests/faults/injector.py reads it.
+ * with one fault, a set of actions (actions.h), before instruction AT, and perhaps a second one GAP
+ * instructions later, in the same draw or in a handler that interrupts it. What happened follows on
+ * standard output; tests/faults/injector.py reads it.
  */
 #define _GNU_SOURCE
+#include "actions.h"
 #include "stepping.h"
 #include "subject.h"
 
 #include "../../csrc/draw.h"
+#include "../../csrc/watch.h"
 
 #include <dlfcn.h>
 #include <err.h>
@@ -63,7 +65,6 @@ struct instruction {
 };
 
 struct fault {
-	uint32_t kind; /* a letter, see inject() */
 	uint32_t outcome;
 	uint64_t calls; /* of the scripted kernel before */
 	/* Bit N: draw N touched it afterwards, while it was traced. */
@@ -145,7 +146,8 @@ static void step_through(const void *generation)
 	pid_t pid = start(0);
 
 	instructions = 0;
-	stepping_watch(pid, (uintptr_t)core.draw, generation, &core.script()->vvar[0][80]);
+	stepping_watch(pid, (uintptr_t)core.draw, generation,
+		       &core.script()->vvar[0][SCRIPT_GENERATION_WORD]);
 	do
 		stop = stepping_continue(pid, 0);
 	while (!stop.arrived && !stop.ended);
@@ -346,7 +348,7 @@ static uint32_t drop(pid_t pid)
 /* As another thread's vgetrandom_reseed() does. */
 static uint32_t request_reseed(pid_t pid)
 {
-	uint64_t generation = 1;
+	uint64_t generation = REQUESTED_GENERATION;
 	struct iovec local = { &generation, sizeof(generation) };
 	struct iovec remote = { (char *)state_page + offsetof(struct state, generation),
 				sizeof(generation) };
@@ -355,29 +357,17 @@ static uint32_t request_reseed(pid_t pid)
 }
 
 /* Returns the signal that is to be delivered, or 0 where the fault is done. */
-static int inject(pid_t pid, struct fault *fault)
+static int inject(pid_t pid, unsigned int actions, struct fault *fault)
 {
 	fault->calls = core.script()->calls;
 	fault->outcome = DONE;
-	switch (fault->kind) {
-	case 'D':
+	if (actions & DROP_PAGE)
 		fault->outcome = drop(pid);
-		return 0;
-	case 'G':
+	if (actions & RESEED_KERNEL)
 		core.reseed_kernel(core.script()->generation + 1);
-		return 0;
-	case 'R':
+	if (actions & REQUEST_RESEED)
 		fault->outcome = request_reseed(pid);
-		return 0;
-	case 'S':
-		return SIGNAL_DRAW;
-	case 'F':
-		return SIGNAL_FORK;
-	case 'B':
-		return SIGNAL_FORK_DRAW;
-	default: /* '-': the draw as it is */
-		return 0;
-	}
+	return actions & IN_HANDLER ? signal_for(actions) : 0;
 }
 
 static uint32_t peek(pid_t pid, const volatile uint32_t *variable)
@@ -405,7 +395,8 @@ static void note_touched(pid_t pid, struct result *result, struct stop stop)
 	}
 }
 
-static void run(struct result *result, size_t at, const char *kinds, long gap)
+static void run(struct result *result, size_t at, const unsigned int *actions, uint32_t count,
+		long gap)
 {
 	pid_t pid = start(result->seed);
 	const void *generation = state_page + offsetof(struct state, generation);
@@ -414,10 +405,11 @@ static void run(struct result *result, size_t at, const char *kinds, long gap)
 
 	go_to(pid, at);
 	/* From here on it arrives at the draw's end, and nowhere else. */
-	stepping_watch(pid, (uintptr_t)stepping_mark, generation, &core.script()->vvar[0][80]);
-	for (; kinds[result->faults] && !stop.ended && !stop.arrived; result->faults++) {
+	stepping_watch(pid, (uintptr_t)stepping_mark, generation,
+		       &core.script()->vvar[0][SCRIPT_GENERATION_WORD]);
+	for (; result->faults < count && !stop.ended && !stop.arrived; result->faults++) {
 		if (result->faults > 0) {
-			bool forks = strchr("FB", kinds[0]), entering = false;
+			bool entering = false;
 
 			/* A fork counts once it has happened; the handler needs a while. Nor is
 			 * the subject itself, which writes down what it drew, to be interrupted;
@@ -428,13 +420,12 @@ static void run(struct result *result, size_t at, const char *kinds, long gap)
 				stop = stepping_step(pid, signal);
 				signal = 0;
 				note_touched(pid, result, stop);
-				gap -= !forks || peek(pid, &forks_done);
+				gap -= !(actions[0] & FORKS) || peek(pid, &forks_done);
 			}
 			if (stop.ended || stop.arrived)
 				break;
 		}
-		result->fault[result->faults].kind = (uint32_t)kinds[result->faults];
-		signal = inject(pid, &result->fault[result->faults]);
+		signal = inject(pid, actions[result->faults], &result->fault[result->faults]);
 	}
 	while (!stop.ended && !stop.arrived) {
 		stop = stepping_continue(pid, signal);
@@ -569,14 +560,14 @@ int main(int argc, char **argv)
 	tell_trace();
 	for (uint32_t seed = 1; fgets(line, sizeof(line), stdin); seed++) {
 		struct result result = { .seed = seed };
-		char kinds[3] = { 0 };
+		unsigned int actions[MAX_FAULTS];
 		size_t at;
 		long gap = 0;
-		int read = sscanf(line, "%zu %c %ld %c", &at, &kinds[0], &gap, &kinds[1]);
+		int read = sscanf(line, "%zu %u %ld %u", &at, &actions[0], &gap, &actions[1]);
 
 		if ((read != 2 && read != 4) || at >= instructions)
 			errx(2, "not a run: %s", line);
-		run(&result, at, kinds, gap);
+		run(&result, at, actions, read == 4 ? 2 : 1, gap);
 		tell(&result);
 	}
 	return 0;

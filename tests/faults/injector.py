@@ -13,26 +13,19 @@ from enum import IntEnum
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Self
 
-from . import cores
+from . import cores, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-# What can happen before an instruction, by the letters of inject.c.
-FAULTS = {
-    "D": "drop",
-    "S": "signal, handler draws",
-    "F": "fork, child draws too",
-    "B": "signal, handler forks, both draw",
-    "G": "kernel reseeds",
-    "R": "reseed() by another thread",
-}
-FORKING = "FB"
+    from .kinds import Kind
+
 MAX_FAULTS = 2  # in one run
 
-GETRANDOM = 1  # what answered: the system call, not the vDSO; as in scripted_kernel.h
-
+# The words that an instruction touches, as bits; as in stepping.h.
+TOUCHES_GENERATION = 1 << 1
+TOUCHES_WORD = 1 << 2
 
 NOT_HERE = 77  # exit status
 
@@ -112,7 +105,10 @@ class Trace:
 
 @dataclass(frozen=True)
 class Run:
-    """Faults to inject: the first before instruction `at`, the second `gap` later."""
+    """Faults to inject: the first before instruction `at`, the second `gap` later.
+
+    They are named by their letters (kinds.py).
+    """
 
     at: int
     faults: str
@@ -120,16 +116,15 @@ class Run:
 
     def line(self) -> str:
         """Return this for inject.c."""
-        if len(self.faults) == 1:
-            return f"{self.at} {self.faults}\n"
-        return f"{self.at} {self.faults[0]} {self.gap} {self.faults[1]}\n"
+        first, *second = (int(kinds.BY_LETTER[letter].actions) for letter in self.faults)
+        return " ".join(map(str, [self.at, first] + [self.gap, *second] * bool(second))) + "\n"
 
 
 @dataclass(frozen=True)
 class Fault:
     """One that was injected."""
 
-    kind: str
+    kind: Kind
     outcome: Outcome
     calls: int
     generation_touched: int
@@ -182,7 +177,7 @@ class Result:
 _SIZES = struct.Struct("<7Q")
 _INSTRUCTION = struct.Struct("<3Q")
 _RESULT = struct.Struct("<IIiIIxxxxQQQ")
-_FAULT = struct.Struct("<IIQQQ")
+_FAULT = struct.Struct("<IxxxxQQQ")
 _RECORD = struct.Struct("<iiIIIiqQQQQ")
 _ANSWER = struct.Struct("<IiqQ")
 _NOWHERE = (1 << 64) - 1
@@ -255,7 +250,10 @@ class Injector:
         self.trace = Trace(
             tuple(
                 Instruction(
-                    None if offset == _NOWHERE else offset, pc, bool(bits & 2), bool(bits & 4)
+                    None if offset == _NOWHERE else offset,
+                    pc,
+                    bool(bits & TOUCHES_GENERATION),
+                    bool(bits & TOUCHES_WORD),
                 )
                 for offset, pc, bits in _rows(self._output, _INSTRUCTION, count)
             )
@@ -308,7 +306,10 @@ class Injector:
             status,
             first_keys,
             failures,
-            tuple(Fault(chr(kind), Outcome(outcome), *rest) for kind, outcome, *rest in faults),
+            tuple(
+                Fault(kinds.BY_LETTER[letter], Outcome(outcome), *rest)
+                for letter, (outcome, *rest) in zip(run.faults, faults, strict=False)
+            ),
             tuple(self._draw(row, arena) for row in draws),
             log,
             _read(out, self.sizes.state),

@@ -34,8 +34,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from support.ciphers import chacha20
+from support.script import GETRANDOM
 
-from .injector import FORKING, GETRANDOM, MAX_FAULTS, Outcome, Role
+from .injector import MAX_FAULTS, Outcome, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,9 +200,10 @@ class Oracle:
         if result.first_keys > 1:
             found.append("a thread has claimed two states")
         nested = [d for d in result.draws if d.role == Role.NESTED and d.pid == self._traced]
-        if len(nested) != len(self._done("SB")):
-            found.append(f"{len(self._done('SB'))} handlers were to draw, {len(nested)} did")
-        for process in range(1 + len(self._done(FORKING))):
+        handlers = sum(fault.kind.draws for fault in result.faults)
+        if len(nested) != handlers:
+            found.append(f"{handlers} handlers were to draw, {len(nested)} did")
+        for process in range(1 + len(self._forks())):
             roles = Counter(draw.role for draw in result.draws if draw.fork == process)
             found += [
                 f"{_process(process)} made {roles[role]} of its {count} {role.name.lower()} draws"
@@ -304,12 +306,8 @@ class Oracle:
 
     # ---- faults ----
 
-    def _done(self, kinds: str) -> list[Fault]:
-        return [
-            fault
-            for fault in self._result.faults
-            if fault.kind in kinds and fault.outcome == Outcome.DONE
-        ]
+    def _forks(self) -> list[Fault]:
+        return [fault for fault in self._result.faults if fault.kind.forks]
 
     def _is_legal(self, draw: Draw, explanation: Explanation) -> bool:
         """Return whether a draw may have come about so, the bytes apart."""
@@ -332,18 +330,23 @@ class Oracle:
         if draw.role == Role.PREPARATION:
             return
         by_kernel = 0
-        for fault in self._done("GR"):
-            touched = fault.word_touched if fault.kind == "G" else fault.generation_touched
+        is_following = draw.role == Role.FOLLOWING
+        for fault in self._result.faults:
+            requested = fault.kind.requests_reseed and fault.outcome != Outcome.NOTHING_THERE
+            if requested and (fault.generation_touched >> draw.serial & 1 or is_following):
+                yield fault.calls
+            if not fault.kind.reseeds_kernel:
+                continue
             # A reseed during the first search for the watched word prevents its being found: the
             # next one may go unnoticed.
-            blind = self._first_use and fault.kind == "G" and by_kernel > 0
-            by_kernel += fault.kind == "G"
-            if touched >> draw.serial & 1 or (draw.role == Role.FOLLOWING and not blind):
+            blind = self._first_use and by_kernel > 0
+            by_kernel += 1
+            if fault.word_touched >> draw.serial & 1 or (is_following and not blind):
                 yield fault.calls
 
     def _fork(self, draw: Draw) -> Fault:
         """Return the fork that the process came from in which a draw returned."""
-        return self._done(FORKING)[draw.fork - 1]
+        return self._forks()[draw.fork - 1]
 
     def _was_over_at_fork(self, draw: Draw) -> bool:
         """Return whether the draw was over, but for its return, when its process was forked."""
@@ -371,7 +374,7 @@ class Oracle:
         # The kernel reseeded next, before the parent compared what it had looked at: it drew anew,
         # and what it had before is the child's alone.
         later = self._result.faults[self._result.faults.index(fork) + 1 :]
-        redone = any(fault.kind == "G" for fault in later)
+        redone = any(fault.kind.reseeds_kernel for fault in later)
         answers = [(n, answer) for n, answer in answers if n < fork.calls]
         return (over and redone) and any(
             explanation.data == draw.data

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "subject.h"
 
+#include "actions.h"
 #include "stepping.h"
 
 #include <errno.h>
@@ -83,15 +84,14 @@ static pid_t fork_with_signals_blocked(void)
 static void handle(int signal)
 {
 	int saved_errno = errno;
-	uint32_t was_in_core = in_core;
+	uint32_t was_in_core = in_core, actions = actions_for(signal);
 
 	in_core = 0;
-	if (signal == SIGNAL_FORK || signal == SIGNAL_FORK_DRAW) {
+	if (actions & FORKS) {
 		uint32_t this_fork = ++forks;
 
 		observed->processes++;
-		/* Raw where nothing but the kernel shall know of it. */
-		pid_t pid = signal == SIGNAL_FORK
+		pid_t pid = actions & CLONE
 				    ? (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0L)
 				    : fork_with_signals_blocked();
 
@@ -104,17 +104,10 @@ static void handle(int signal)
 			alarm(SECONDS);
 		}
 	}
-	if (signal == SIGNAL_DRAW || signal == SIGNAL_FORK_DRAW)
+	if (actions & DRAW)
 		draw(NESTED, NESTED_BYTES);
 	in_core = was_in_core;
 	errno = saved_errno;
-}
-
-static void install(int signal)
-{
-	struct sigaction action = { .sa_handler = handle, .sa_flags = SA_NODEFER | SA_RESTART };
-
-	sigaction(signal, &action, NULL);
 }
 
 static void remember_first_keys(void)
@@ -163,11 +156,12 @@ static void draw_last(void)
 _Noreturn void subject_run(const struct core *the_core, const struct plan *plan,
 			   struct observed *the_observed)
 {
+	struct sigaction action = { .sa_handler = handle, .sa_flags = SA_NODEFER | SA_RESTART };
+
 	core = the_core;
 	observed = the_observed;
-	install(SIGNAL_DRAW);
-	install(SIGNAL_FORK);
-	install(SIGNAL_FORK_DRAW);
+	for (int signal = signal_for(CLONE); signal <= signal_for(IN_HANDLER); signal++)
+		sigaction(signal, &action, NULL);
 	alarm(SECONDS);
 	for (int i = 0; i < MAX_PREPARATIONS && plan->preparation[i]; i++)
 		draw(PREPARATION, plan->preparation[i]);

@@ -22,11 +22,6 @@
 #define NESTED_BYTES 40 /* not a key's 32: the two must not be taken for each other */
 #define LAST_BYTES 24
 
-/* The signals that the injector sends. */
-#define SIGNAL_DRAW SIGUSR1       /* the handler draws */
-#define SIGNAL_FORK SIGUSR2       /* the handler forks; both then finish what it interrupted */
-#define SIGNAL_FORK_DRAW SIGWINCH /* the handler forks and both draw in it */
-
 enum role { PREPARATION, SUBJECT, NESTED, FOLLOWING, LAST };
 
 /* One draw, written when it has returned. */

@@ -11,7 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from .injector import FAULTS, Injector, Run
+from .injector import Injector, Run
+from .kinds import LETTERS
 from .oracle import Oracle, late_looks
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Tally:
         self.runs += 1
         self.places.add(result.run.at)
         for fault in result.faults:
-            self.outcomes[fault.kind, fault.outcome.name] += 1
+            self.outcomes[fault.kind.letter, fault.outcome.name] += 1
         if found:
             self.violating_runs += 1
             where = "outside" if instruction.offset is None else f"{instruction.offset:#x}"
@@ -82,7 +83,7 @@ def thin(places: Sequence[int], most: int) -> list[int]:
     return [places[int(i * step)] for i in range(min(most, len(places)))]
 
 
-def singles(places: Iterable[int], faults: str = "".join(FAULTS)) -> Iterator[Run]:
+def singles(places: Iterable[int], faults: str = LETTERS) -> Iterator[Run]:
     """Yield a run for every place and fault."""
     return (Run(at, fault) for at in places for fault in faults)
 
@@ -90,11 +91,10 @@ def singles(places: Iterable[int], faults: str = "".join(FAULTS)) -> Iterator[Ru
 def pairs(places: Sequence[int], count: int, seed: int) -> list[Run]:
     """Return runs with two faults at random; close together more often than far apart."""
     source = random.Random(seed)
-    faults = "".join(FAULTS)
     return [
         Run(
             source.choice(places),
-            source.choice(faults) + source.choice(faults),
+            source.choice(LETTERS) + source.choice(LETTERS),
             int(LONGEST_GAP ** source.random()),
         )
         for _ in range(count)

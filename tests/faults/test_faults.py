@@ -9,11 +9,14 @@ from __future__ import annotations
 import functools
 import platform
 import random
+import re
+from pathlib import Path
 
 import pytest
 
-from faults import cores, defects, sweep, targets
-from faults.injector import FAULTS, Injector, NotHereError, Outcome, Run, Sizes
+from faults import cores, defects, kinds, sweep, targets
+from faults.injector import Injector, NotHereError, Outcome, Run, Sizes
+from faults.kinds import Action
 from support import libraries, tools
 from support.model import Model
 from support.script import Kernel
@@ -59,8 +62,8 @@ def test_no_fault_shows_in_what_is_drawn(name: str) -> None:
     assert tally.violations == []
     assert tally.runs == len(runs)
     # Two faults may follow each other too far apart for the second to be reached.
-    for fault in FAULTS:
-        assert tally.outcomes[fault, Outcome.DONE.name] > 0, fault
+    for kind in kinds.KINDS:
+        assert tally.outcomes[kind.letter, Outcome.DONE.name] > 0, kind
 
 
 @pytest.mark.parametrize("name", ["small, from the batch", "refilling"])
@@ -119,6 +122,18 @@ def test_a_seeded_defect_shows_in_what_comes_out(seeded: defects.Seeded | None) 
     library = cores.build(seeded.defect if seeded else None)
     kernel = Kernel(libraries.load("scripted", library))
     assert is_as_the_model_has_it(kernel) == (seeded is None)
+
+
+def test_the_actions_are_those_of_the_injector() -> None:
+    header = (Path(__file__).parent / "actions.h").read_text()
+    found = re.findall(r"^\t([A-Z_]+) = (\d+),", header, re.MULTILINE)
+    assert {name: int(value) for name, value in found} == {a.name: a.value for a in Action}
+
+
+def test_every_kind_is_of_its_own() -> None:
+    every = [*kinds.KINDS, kinds.NOTHING]
+    assert len({kind.letter for kind in every}) == len(every)
+    assert len({kind.actions for kind in every}) == len(every)
 
 
 def test_a_defect_that_no_longer_fits_the_source_is_an_error() -> None:
