@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def test_plain_tables_are_aligned() -> None:
     made = Table("title", ("n", "<name"), [("1", "a"), ("1000", "bb")], sections={0, 1})
     assert table.plain(made) == (
-        "title\n   n  name\n----  ----\n   1  a\n\n1000  bb\n"  # a blank line parts sections
+        "title\n   n  name\n----  ----\n   1  a\n\n1000  bb\n"  # a blank line separates sections
     )
 
 
@@ -65,7 +65,7 @@ def test_csv_holds_the_same_rows_as_json(bench: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", plot.FORMATS)
-def test_figure(bench: Any, tmp_path: Path, suffix: str) -> None:
+def test_a_figure_has_the_digest_of_its_run(bench: Any, tmp_path: Path, suffix: str) -> None:
     pytest.importorskip("matplotlib")
     figure = tmp_path / f"figure{suffix}"
     done = bench(*SHORT, "32", "--plot", figure, "--json", "run.json")

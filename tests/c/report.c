@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints what vgetrandom_get_info() says, a line each, and where that text lies: for tests that run
- * it as another user, or under a filter.
+/* Prints what vgetrandom_get_info() says, a line each, and the platform that it runs on: for tests
+ * that run it as another user, or under a filter.
  *
  *     report [no-mmap|no-mmap-later]
  *

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""vgetrandom cat: so many bytes, no more and no less, and no noise."""
+"""vgetrandom cat: exactly as many bytes as were asked for, and no traceback whatever happens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_exactly_so_many_bytes(count: int) -> None:
     assert done.stderr == b""
 
 
-def test_they_are_random() -> None:
+def test_the_bytes_are_random() -> None:
     done = run("-n", "3M")
     chunks = {done.stdout[at : at + 16] for at in range(0, len(done.stdout), 16)}
     assert len(chunks) == 3 << 16

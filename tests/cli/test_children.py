@@ -30,7 +30,7 @@ TESTS = Path(working.__file__).parents[1]
 
 @pytest.fixture(params=["interpreter", "fork"])
 def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Both ways to start a child; this process may have threads, which matter elsewhere."""
+    """Both ways to start a child; the threads that this process may have are hidden from them."""
     monkeypatch.setattr(_child, "_threads", lambda: 1)
     return getattr(_child, f"start_{request.param}")
 
@@ -47,7 +47,7 @@ def script(text: str, **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-# --- a child Python is only started where there is a Python ---
+# --- only what is a Python interpreter is started as one ---
 
 DIAGNOSE = """
 import sys
@@ -93,7 +93,7 @@ def test_no_program_is_started_again(
     assert every == len(PROBES)
     assert not wrong
     assert right or "needs Linux 6.11" in str(doctor.diagnose())
-    # Nothing but the one probe that would write this program's memory to a disk.
+    # A core dump is not tried: it would write this program's memory to a disk.
     others = [line for line in untried if not line.startswith("core dump")]
     assert len(others) < every // 2, others
 

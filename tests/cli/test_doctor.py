@@ -53,7 +53,7 @@ def test_rows_are_complete_and_named_once(rows: dict[str, Row]) -> None:
     assert len(set(NAMES)) == len(NAMES)
 
 
-# --- a probe that cannot fail shows nothing ---
+# --- each probe can fail ---
 
 # These do not look at memory that a test can exchange.
 UNTOUCHED = {"mmap(MAP_DROPPABLE)", "generation counter", "MADV_WIPEONFORK"}
@@ -80,7 +80,7 @@ def test_ordinary_memory_is_told_apart(name: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_kernel_without_it_contradicts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A mapping type that no kernel has, which is what this one is to an older kernel.
+    # A type of mapping that no kernel has, as this one is none to an older kernel.
     monkeypatch.setattr(droppable, "MAP_DROPPABLE", 0x0C)
     rows = {probe.name: run_one(probe) for probe in PROBES}
     others = {"vDSO getrandom", "generation counter", "MADV_WIPEONFORK"}

@@ -93,7 +93,7 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
 def test_a_signal_during_an_import_ends_the_command(
     arguments: tuple[str, ...], module: str, tmp_path: Path
 ) -> None:
-    # All signals have one handler.
+    # One signal is enough, since all have the same handler.
     number = SIGNALS[len(module) % 3]
     with running(*arguments, replaced=module, folder=tmp_path) as (process, ready):
         assert os.read(ready, 1)

@@ -74,7 +74,7 @@ def run(command: tuple[str, ...], *arguments: str, **environment: str) -> tuple[
         ("-m", "package.module", "-m", "bench"),
     ],
 )
-def test_as_under_python(program: tuple[str, ...], safe: str, place: Path) -> None:
+def test_it_runs_as_under_python(program: tuple[str, ...], safe: str, place: Path) -> None:
     assert place.exists()
     # A module is found without its folder in the path too.
     environment = {"PYTHONSAFEPATH": safe, "PYTHONPATH": str(place)}
@@ -200,7 +200,9 @@ def test_multiprocessing(method: str, place: Path) -> None:
         ),
     ],
 )
-def test_no_program(arguments: tuple[str, ...], status: int, message: bytes, place: Path) -> None:
+def test_a_missing_program_is_bad_usage(
+    arguments: tuple[str, ...], status: int, message: bytes, place: Path
+) -> None:
     assert place.exists()
     assert run(OURS, *arguments) == (status, b"", message)
 

@@ -144,7 +144,7 @@ def test_missing_descriptors_are_named(count: int) -> None:
     done = run(limited(f"-n {count}"), ["doctor", "--json"])
     if done.returncode == FAILED:
         assert "Too many open files" in one_line(done.stderr)
-    # Never a word about the kernel.
+    # A shortage is no finding about the kernel.
     assert not [row for row in json.loads(done.stdout or "[]") if row["ok"] is False]
 
 

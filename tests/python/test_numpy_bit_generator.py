@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""SystemBitGenerator: where NumPy takes a bit generator, and never twice the same."""
+"""SystemBitGenerator: NumPy takes it as a bit generator, and nothing that it draws repeats."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_is_a_bit_generator() -> None:
     assert isinstance(bits.seed_seq, np.random.SeedSequence)
 
 
-def test_words_by_every_way() -> None:
+def test_words_come_through_ctypes_and_cffi() -> None:
     bits = SystemBitGenerator()
     ctypes_way = bits.ctypes
     words = [ctypes_way.next_uint64(ctypes_way.state) for _ in range(100)]
@@ -77,7 +77,7 @@ SEEDS: list[Any] = [
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: type(seed).__name__)
 @pytest.mark.parametrize("make", [SystemBitGenerator, vnumpy.default_rng])
-def test_refuses_seeds(make: Callable[[Any], object], seed: Any) -> None:
+def test_seeds_are_refused(make: Callable[[Any], object], seed: Any) -> None:
     with pytest.raises(TypeError, match=r"takes no seed: .*cannot be repeated"):
         make(seed)
     with pytest.raises(TypeError):
@@ -87,7 +87,7 @@ def test_refuses_seeds(make: Callable[[Any], object], seed: Any) -> None:
 # --- state ---
 
 
-def test_state_is_a_name() -> None:
+def test_its_state_is_only_a_name() -> None:
     bits = SystemBitGenerator()
     assert bits.state == {"bit_generator": "SystemBitGenerator", "state": {}}
     bits.state = bits.state
@@ -110,7 +110,7 @@ def test_state_is_a_name() -> None:
         (np.random.PCG64(1).state, ValueError),
     ],
 )
-def test_refuses_other_states(state: Any, error: type[Exception]) -> None:
+def test_other_states_are_refused(state: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="state must be"):
         SystemBitGenerator().state = state
 
@@ -174,7 +174,7 @@ def test_a_legacy_state_has_no_number_of_the_future() -> None:
 
 
 @pytest.mark.parametrize("make", [SystemBitGenerator, vnumpy.default_rng])
-def test_spawn(make: Callable[[], Any]) -> None:
+def test_spawned_generators_share_nothing(make: Callable[[], Any]) -> None:
     it = make()
     children = it.spawn(3)
     grandchildren = children[0].spawn(2)
@@ -182,7 +182,7 @@ def test_spawn(make: Callable[[], Any]) -> None:
     assert_fresh(*(words_of(each) for each in [it, *children, *grandchildren]))
 
 
-def test_seed_sequences() -> None:
+def test_seed_sequences_give_other_seeds_each_time() -> None:
     seeds = SeedSequence()
     children = seeds.spawn(2)
     assert all(isinstance(child, np.random.SeedSequence) for child in children)
@@ -190,7 +190,7 @@ def test_seed_sequences() -> None:
     assert seeds.generate_state(5).dtype == np.uint32
     with pytest.raises(ValueError, match="only support uint32 or uint64"):
         seeds.generate_state(5, np.int32)
-    # Whoever seeds another generator from it gets another each time.
+    # Generators that are seeded from it differ each time.
     pcg = [np.random.PCG64(seeds) for _ in range(3)]
     assert_fresh(*(bits.random_raw(100) for bits in pcg))
     assert_fresh(*(raw(SystemBitGenerator(seed), 100) for seed in (seeds, seeds, *children)))
@@ -229,7 +229,7 @@ def test_a_drop_in_the_middle_of_an_array_shows_nowhere() -> None:
             assert time.monotonic() < deadline
     drawn = np.concatenate(doubles)
     assert_fresh(*words)
-    # Of 2^53 values: that one occurs twice has a chance of 10^-7; two, far less than 10^-9.
+    # Two of these doubles are equal with a chance of 10^-7, more of them with far less than 10^-9.
     assert len(np.unique(drawn)) >= len(drawn) - 1
     assert (drawn == 0).sum() <= 1
 

@@ -27,7 +27,7 @@ RNG = default_rng()
 INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "?"]
 
 
-def test_makes_what_it_says() -> None:
+def test_default_rng_is_a_generator_over_a_system_bit_generator() -> None:
     assert isinstance(RNG, np.random.Generator)
     assert isinstance(RNG.bit_generator, SystemBitGenerator)
     assert default_rng(RNG) is RNG
@@ -120,7 +120,7 @@ PCG = np.random.default_rng()
 def test_does_as_numpy_does(method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     ours, theirs = (outcome(rng, method, args, kwargs) for rng in (RNG, PCG))
     if isinstance(theirs[1], str) and "argument" in theirs[1]:
-        # How many there may be and how they are called: Cython and Python have their own words.
+        # Cython and Python word errors about the number and the names of arguments differently.
         ours, theirs = ours[0], theirs[0]
     assert ours == theirs
 
@@ -227,7 +227,7 @@ def test_integers_are_uniform(dtype: str) -> None:
             assert values.min() >= 0
             assert values.max() < span
             bins = min(span, 64)
-            # As exact as Python's integers: 64-bit floats would blur the edges.
+            # In Python's integers, since 64-bit floats would round the bounds.
             counts = np.bincount((values * bins // span).astype("i8"), minlength=bins)
             sizes = np.diff([-(-edge * span // bins) for edge in range(bins + 1)])
             scaled = counts * (span / bins) / sizes.astype("f8")
@@ -239,7 +239,7 @@ def test_integers_are_uniform(dtype: str) -> None:
     ("dtype", "bits"), [("u1", 8), ("u2", 16), ("u4", 32), ("u8", 32), ("u8", 64), ("i8", 64)]
 )
 def test_no_bound_is_biased(dtype: str, bits: int) -> None:
-    """Words do not divide by three quarters of them: without rejection every third is twice hit."""
+    """With a bound of three quarters of the words, a third would come twice without rejection."""
     span = 3 << (bits - 2)
     low = -(1 << 63) if dtype == "i8" else 0
     drawn = RNG.integers(low, low + span, N, dtype=dtype).astype("u8") - np.uint64(low % (1 << 64))
@@ -261,7 +261,7 @@ def test_shuffles_are_uniform() -> None:
 # --- large arrays ---
 
 
-def test_ends_and_pieces_of_large_arrays() -> None:
+def test_large_arrays_are_filled_up_to_their_ends() -> None:
     """Every part is filled, at any length around what is computed at once."""
     for length in (1, 2, 3, 1023, 8191, 8192, 8193, 16_385, 100_001):
         for dtype in ("f8", "f4"):
@@ -324,8 +324,8 @@ def test_ctrl_c_takes_no_memory_for_what_was_not_filled_yet() -> None:
     assert resident_bytes() - before < out.nbytes // 2
 
 
-def test_a_fork_in_the_middle_of_an_array() -> None:
-    """A handler of Python's forks between two chunks: parent and child share nothing."""
+def test_where_a_handler_forks_in_an_array_parent_and_child_share_nothing() -> None:
+    """Python's handlers run between two chunks."""
 
     def forked() -> bytes:
         fork = Fork()

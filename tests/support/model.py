@@ -31,7 +31,7 @@ class Model:
         self.layout = kernel.layout
         self.call = kernel.calls
         self.additional = copy.copy(kernel.additional)
-        # What the kernel's generation was at each step, and what else happens when: by call.
+        # The kernel's generation, and what else happens during which call.
         self.generation = kernel.script.generation
         self.events: dict[int, Callable[[], None]] = {}
         self.looking = kernel.lib.hook_watch_looking()
@@ -154,7 +154,7 @@ class Model:
         return True
 
     def _compute(self, length: int) -> bytes:
-        # After the last call, before the next one.
+        # The reading comes between the last call and the next one.
         self.readings += 1
         return keystream(self.fresh, length, nonce=self.kernel.clock(self.call))
 

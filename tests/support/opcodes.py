@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Interrupted(BaseException):
-    """Raised where Ctrl-C could have been."""
+    """Raised in place of a KeyboardInterrupt."""
 
 
 def interrupt() -> None:
@@ -60,7 +60,7 @@ def run(
 
 @contextlib.contextmanager
 def _traced(modules: list[ModuleType], step: Callable[[], None]) -> Iterator[None]:
-    """What CPython 3.11 has."""
+    """For CPython 3.11."""
     files = {module.__file__ for module in modules}
 
     def trace(frame: Any, event: str, _argument: object) -> Any:
@@ -82,7 +82,7 @@ def _traced(modules: list[ModuleType], step: Callable[[], None]) -> Iterator[Non
 
 @contextlib.contextmanager
 def _monitored(modules: list[ModuleType], step: Callable[[], None]) -> Iterator[None]:
-    """What came with 3.12, where f_trace_opcodes became a matter of luck."""
+    """For CPython 3.12 and later, where f_trace_opcodes is not reliable any more."""
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
     tool = monitoring.DEBUGGER_ID
     codes = [code for module in modules for code in _codes(module)]

@@ -41,7 +41,7 @@ def keystream(key: bytes, length: int, counter: int = 0, nonce: int = 0) -> byte
 
 
 def xor(a: bytes, b: bytes) -> bytes:
-    """Return the two added bit by bit."""
+    """Return the exclusive or."""
     return bytes(x ^ y for x, y in zip(a, b, strict=True))
 
 
@@ -57,7 +57,7 @@ class Pool:
     """The bytes that reseed() was given, as csrc/additional.c keeps them."""
 
     def __init__(self) -> None:
-        """Begin a process's."""
+        """Begin as a process does: with nothing given."""
         self.serial = 0
         self.pool = bytes(32)
 

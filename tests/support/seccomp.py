@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sandboxes: seccomp(2) filters for the calling process, which never gets rid of them again."""
+"""Sandboxes: seccomp(2) filters, which the calling process then has for good."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def chi_squared(seen: Iterable[Hashable], expected: Mapping[Hashable, float]) ->
 
 
 def uniformly(results: Sequence[Hashable]) -> dict[Hashable, float]:
-    """Expect each alike."""
+    """Expect each result with the same probability."""
     return dict.fromkeys(results, 1 / len(results))
 
 
