@@ -212,7 +212,10 @@ def test_a_missing_module_is_told_as_python_tells_it(place: Path) -> None:
     assert run(OURS, "-m", "none") == run(PYTHON, "-m", "none")
 
 
-def test_ctrl_c_before_the_program_is_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_the_program_runs_ends_the_command(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     (tmp_path / "uuid.py").write_text("import os, time; os.write(2, b'!'); time.sleep(60)")
     (tmp_path / "script.py").touch()
     with subprocess.Popen(
@@ -223,6 +226,6 @@ def test_ctrl_c_before_the_program_is_ours(tmp_path: Path) -> None:
     ) as process:
         assert process.stderr
         assert process.stderr.read(1) == b"!"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.wait(commands.PATIENCE) == 130
         assert process.stderr.read() == b"vgetrandom run: interrupted\n"

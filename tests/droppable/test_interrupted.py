@@ -68,7 +68,10 @@ class Checked:
             self.put(key, value(key, 700 + key))
             assert self.cache.get(key) == value(key, 700 + key)
             self.check()
-        assert len(self.cache._index) <= SIZE // 800 + self.left
+        most = SIZE // 800
+        assert len(self.cache._index) <= most + self.left
+        # And places that were overwritten are forgotten: one more is the one before the oldest.
+        assert sum(1 for _ in self.cache._ring.places()) <= most + 2
 
 
 # What is interrupted.
