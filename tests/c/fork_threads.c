@@ -60,16 +60,6 @@ static void expect_distinct_states(void)
 				fail("two threads have one state");
 }
 
-static size_t mapped_now(void)
-{
-	struct mapping mappings[64];
-	size_t size = 0;
-
-	for (int i = 0, count = states_mappings(mappings, 64); i < count; i++)
-		size += mappings[i].size;
-	return size;
-}
-
 static void generation(int number)
 {
 	pthread_t ids[MOST_THREADS];
@@ -92,7 +82,7 @@ static void generation(int number)
 		draw(16);
 	states[0] = hook_state();
 	expect_distinct_states();
-	mapped[number] = mapped_now();
+	mapped[number] = states_mapped();
 	if (number < generations) {
 		long pid = raw ? syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) : fork();
 

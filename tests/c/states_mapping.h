@@ -20,7 +20,7 @@ struct mapping {
 };
 
 /* Up to MAX mappings that are droppable, or wiped on fork and kept out of dumps. */
-static int states_mappings(struct mapping *mappings, int max)
+static inline int states_mappings(struct mapping *mappings, int max)
 {
 	FILE *smaps = fopen("/proc/self/smaps", "r");
 	char line[512];
@@ -46,6 +46,17 @@ static int states_mappings(struct mapping *mappings, int max)
 	}
 	fclose(smaps);
 	return count;
+}
+
+/* How much memory all of them take. */
+static inline size_t states_mapped(void)
+{
+	static struct mapping mappings[1024];
+	size_t size = 0;
+
+	for (int i = 0, count = states_mappings(mappings, 1024); i < count; i++)
+		size += mappings[i].size;
+	return size;
 }
 
 /* Turns the mapping to zeros as the kernel may, with ADVICE (MADV_PAGEOUT or MADV_DONTNEED).

@@ -57,16 +57,6 @@ static bool all_zeros(const unsigned char *page)
 	return true;
 }
 
-static size_t mapped_now(void)
-{
-	struct mapping mappings[64];
-	size_t size = 0;
-
-	for (int i = 0, count = states_mappings(mappings, 64); i < count; i++)
-		size += mappings[i].size;
-	return size;
-}
-
 int main(int argc, char **argv)
 {
 	int threads = argc > 1 ? atoi(argv[1]) : 0;
@@ -78,7 +68,7 @@ int main(int argc, char **argv)
 	pthread_key_create(&early, early_destructor);
 	draw(16);
 	pthread_key_create(&late, late_destructor);
-	before = mapped_now();
+	before = states_mapped();
 	for (int i = 0; i < threads; i++) {
 		state_of_last = NULL;
 		if (pthread_create(&thread, NULL, i % 2 ? draws_last : draws, NULL) ||
@@ -87,7 +77,7 @@ int main(int argc, char **argv)
 		kept += state_of_last && !all_zeros(state_of_last);
 	}
 	printf("early=%d\nlate=%d\nmapped_first=%zu\nmapped_last=%zu\nkept=%zu\n", early_draws,
-	       late_draws, before, mapped_now(), kept);
+	       late_draws, before, states_mapped(), kept);
 	print_stats();
 	records_check();
 	return 0;

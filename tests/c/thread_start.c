@@ -28,8 +28,6 @@ static void *draw_and_stay(void *arg)
 int main(int argc, char **argv)
 {
 	int waves = argc > 1 ? atoi(argv[1]) : 0;
-	struct mapping mappings[1024];
-	size_t mapped = 0;
 	pthread_t thread;
 
 	records_start((size_t)waves * WAVE * 16 + 4096);
@@ -44,9 +42,7 @@ int main(int argc, char **argv)
 			pthread_barrier_wait(&drawn);
 		}
 	}
-	for (int i = 0, count = states_mappings(mappings, 1024); i < count; i++)
-		mapped += mappings[i].size;
-	printf("threads=%d\nmapped=%zu\n", 1 + waves * WAVE, mapped);
+	printf("threads=%d\nmapped=%zu\n", 1 + waves * WAVE, states_mapped());
 	records_check();
 	return 0;
 }

@@ -113,7 +113,9 @@ def from_rfc(nonce: bytes, counter: int) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("key", "nonce", "counter", "expected"), RFC_8439)
-def test_rfc_8439(chosen: int, key: bytes, nonce: bytes, counter: int, expected: str) -> None:
+def test_vectors_of_rfc_8439(
+    chosen: int, key: bytes, nonce: bytes, counter: int, expected: str
+) -> None:
     start, ours = from_rfc(nonce, counter)
     number = start % GROUP_BLOCKS
     run = computed(chosen, key, 3, (start - number, ours))
@@ -137,7 +139,7 @@ def test_every_length_up_to_four_batches(chosen: int) -> None:
         assert computed(chosen, key, groups, (0, nonce)) == expected, groups
 
 
-def test_random_keys(chosen: int, rounds: int) -> None:
+def test_random_keys_and_counters_agree_with_the_reference(chosen: int, rounds: int) -> None:
     rng = random.Random(chosen)
     for _ in range(50 * rounds):
         key, groups, counter = rng.randbytes(32), rng.randrange(13), 16 * rng.randrange(2**60)
@@ -162,7 +164,7 @@ def test_every_split_of_eight_groups(chosen: int) -> None:
 
 
 @pytest.mark.parametrize("carry", [2**32, 2**33, 2**63, 2**64 - 2**32, 2**64])
-def test_counter_carries(chosen: int, carry: int) -> None:
+def test_the_counter_carries_into_its_high_word(chosen: int, carry: int) -> None:
     """Over each multiple of 2^32, before every group of a run."""
     key = random.Random(carry).randbytes(32)
     for before in range(6):
@@ -177,7 +179,7 @@ def test_all_sets_agree_on_long_runs() -> None:
     assert len(runs) == 1
 
 
-def test_unaligned_key(chosen: int) -> None:
+def test_key_and_output_may_be_unaligned(chosen: int) -> None:
     memory = FFI.new("uint8_t[]", 64 + 32)
     for offset in range(64):
         key = random.Random(offset).randbytes(32)
@@ -229,7 +231,9 @@ def remains(number: int, key: bytes, groups: int) -> list[int]:
 
 
 @pytest.mark.parametrize("groups", [1, 2, 3, 4])
-def test_leaves_neither_key_nor_state_behind(chosen: int, groups: int) -> None:
+def test_neither_key_nor_state_is_left_on_the_stack_or_in_registers(
+    chosen: int, groups: int
+) -> None:
     key = random.Random(groups).randbytes(32)
     blocks = range(groups * GROUP_BLOCKS)
     secret = {word for block in blocks for word in words_of_the_rounds(key, block)}
@@ -247,7 +251,7 @@ def test_rounds_are_those_of_chacha20() -> None:
     assert before <= words_of_the_rounds(key, 0)
 
 
-def test_remains_would_be_seen() -> None:
+def test_what_is_left_would_be_seen() -> None:
     """The test above finds what is there: an address in the caller's library, say."""
     address = int(FFI.cast("uintptr_t", LIB.hook_layout)) >> 32
     assert address in remains(ALL["portable"], bytes(range(32)), 1)
@@ -265,18 +269,14 @@ def fresh_kernel(monkeypatch: pytest.MonkeyPatch, value: str | None) -> Kernel:
 
 
 @own_process
-@pytest.mark.parametrize("name", SETS)
-def test_forced(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel = fresh_kernel(monkeypatch, name)
-    assert kernel.told("chacha20") == name
-    assert not any("VGETRANDOM_CHACHA20" in note for note in kernel.notes())
-
-
-@own_process
-@pytest.mark.parametrize("value", [None, ""])
-def test_best_by_default(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("value", "expected"), [*((name, name) for name in SETS), (None, BEST), ("", BEST)]
+)
+def test_a_set_can_be_forced_and_the_best_is_the_default(
+    value: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kernel = fresh_kernel(monkeypatch, value)
-    assert kernel.told("chacha20") == SETS[0]
+    assert kernel.told("chacha20") == expected
     assert not any("VGETRANDOM_CHACHA20" in note for note in kernel.notes())
 
 
@@ -285,19 +285,19 @@ ELSEWHERE = [name for name in ALL if name not in SETS]
 
 
 @own_process
-@pytest.mark.parametrize("value", UNKNOWN)
-def test_unknown_names_are_reported(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        *((value, "VGETRANDOM_CHACHA20 is not one of") for value in UNKNOWN),
+        *((value, "cannot be used here") for value in ELSEWHERE),
+    ],
+)
+def test_other_values_are_ignored_and_a_note_says_why(
+    value: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kernel = fresh_kernel(monkeypatch, value)
-    assert kernel.told("chacha20") == SETS[0]
-    assert any("VGETRANDOM_CHACHA20 is not one of" in note for note in kernel.notes())
-
-
-@own_process
-@pytest.mark.parametrize("value", ELSEWHERE)
-def test_unsupported_names_are_reported(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel = fresh_kernel(monkeypatch, value)
-    assert kernel.told("chacha20") == SETS[0]
-    assert any("cannot be used here" in note for note in kernel.notes())
+    assert kernel.told("chacha20") == BEST
+    assert any(reason in note for note in kernel.notes())
 
 
 # --- a set that computes wrong is not used ---
@@ -318,7 +318,7 @@ class Unsound(Core):
 @own_process
 @unless_set("VGETRANDOM_CHACHA20")
 class TestUnsound:
-    def test_all_are_right(self) -> None:
+    def test_the_best_is_chosen_where_all_are_right(self) -> None:
         assert Unsound().choice() == (BEST, [])
 
     def test_the_next_best_is_chosen_and_the_wrong_ones_are_named(self) -> None:
@@ -336,25 +336,25 @@ class TestUnsound:
             )
 
     @pytest.mark.parametrize("block", range(16))
-    def test_a_wrong_block_anywhere_in_a_pass(self, block: int) -> None:
+    def test_a_wrong_block_anywhere_in_a_pass_is_noticed(self, block: int) -> None:
         core = Unsound()
         best, second, *_ = SETS
         core.lib.unsound_block(best.encode(), block)
         assert core.choice()[0] == second
 
-    def test_a_forgotten_carry(self) -> None:
+    def test_a_forgotten_carry_is_noticed(self) -> None:
         core = Unsound()
         best, second, *_ = SETS
         core.lib.unsound_carry(best.encode())
         assert core.choice()[0] == second
 
-    def test_a_nonce_that_is_not_used(self) -> None:
+    def test_a_nonce_that_is_not_used_is_noticed(self) -> None:
         core = Unsound()
         best, second, *_ = SETS
         core.lib.unsound_nonce(best.encode())
         assert core.choice()[0] == second
 
-    def test_the_forced_one_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_forced_one_that_is_wrong_is_not_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VGETRANDOM_CHACHA20", "portable")
         core = Unsound()
         core.lib.unsound_block(b"portable", 3)
@@ -363,7 +363,7 @@ class TestUnsound:
         assert any("portable failed its known-answer test" in note for note in notes)
         assert any("cannot be used here" in note for note in notes)
 
-    def test_none_is_right(self) -> None:
+    def test_where_none_is_right_the_process_is_ended(self) -> None:
         """Then there are no random bytes, and no process that takes others for them."""
         core = Unsound()
         for name in ALL:
