@@ -70,8 +70,9 @@ extern "C" {
  * A signal handler may draw in the middle of another draw; the kernel then serves it. A thread's
  * first draw registers a thread-exit hook (pthread_setspecific(3)). Its key is made when the
  * library is loaded; where 32 others were made before, glibc allocates at that point: there, do not
- * make the first draw from a handler. A first draw after the thread's last such hook has run takes
- * a page that nobody gives back.
+ * make the first draw from a handler. With musl, whose pthread_key_create(3) takes a lock, no draw
+ * makes the key: where none was left by then, vgetrandom_prepare() tries again. A first draw after
+ * the thread's last such hook has run takes a page that nobody gives back.
  *
  * Clones of a machine are parted by the clock, which each run of keystream takes for its nonce: the
  * CPU's counter, where it has one to read. A thread that forbids itself the counter (prctl(2),

@@ -3,9 +3,10 @@
 
 .PHONY: test-cross test-musl
 
-# Cross-compiled by Zig, run by qemu's user mode.
+# Cross-compiled by Zig, run by qemu's user mode. With RECORD=a directory, what came of it is written
+# down there.
 test-cross: $(VENV)/installed-cross
-	$(BIN)/pytest tests/cross $(ARGS)
+	$(BIN)/pytest tests/cross $(if $(RECORD),--record-targets $(RECORD)/cross.json) $(ARGS)
 
 # The C programs of the suite over musl (Debian's musl-tools), dynamic and static; then over this
 # machine's libc, static at an address of the kernel's choice. Tests that load a library into Python

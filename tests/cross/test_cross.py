@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 import subprocess
@@ -12,11 +13,14 @@ import pytest
 
 from cross import toolchain
 from cross.toolchain import TARGETS, Target
+from support import programs
 from support.libraries import ROOT
 from support.reference import GROUP_BYTES, keystream
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+PROMISED = 1536  # bytes of stack, by vgetrandom.h
 
 for_every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 
@@ -47,6 +51,70 @@ def test_draws_and_children(target: Target, directory: Path) -> None:
     done = toolchain.run(target, toolchain.build(target, "fork_once", directory))
     assert done.returncode == 0, done.stdout + done.stderr
     assert b"memory=" in done.stdout
+
+
+@for_every_target
+@pytest.mark.c_program
+def test_draws_are_the_same_everywhere(target: Target, directory: Path) -> None:
+    """The whole protocol over the scripted kernel, against this machine's build of it."""
+    toolchain.qemu(target)
+    program = toolchain.build(target, "scripted_draws", directory, ("hooks", *toolchain.SCRIPTED))
+    here = programs.end("scripted_draws").stdout
+    assert here.count("draw=") > 100
+    done = toolchain.run(target, program)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode() == here
+
+
+# What else runs under an emulator, in a second or two. Where it wipes nothing on fork no states are
+# kept, and the kernel serves what these draw.
+PROGRAMS = {
+    "signals": ("signal_draws", (20_000,), ()),
+    "no-key": ("no_key", (20,), ()),
+    "cancelled": ("cancelled", ("draw",), ()),
+    "cancelled-preparing": ("cancelled", ("prepare",), ()),
+    "fork-in-draw": ("fork_in_draw", (10,), ()),
+    "thread-exit": ("thread_exit", (20,), ("hooks",)),
+    "fork-threads": ("fork_threads", (2, 4, "fork", "main", "first"), ("hooks",)),
+    "thread-start": ("thread_start", (2,), ()),
+}
+
+
+@for_every_target
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program(target: Target, name: str, directory: Path) -> None:
+    toolchain.qemu(target)
+    source, arguments, more = PROGRAMS[name]
+    program = toolchain.build(target, source, directory, more)
+    done = toolchain.run(target, program, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@for_every_target
+def test_environment(target: Target, directory: Path) -> None:
+    toolchain.qemu(target)
+    program = toolchain.build(target, "environment", directory)
+    for when in ("early", "late"):
+        limits = {"VGETRANDOM_MEMORY": "none", "VGETRANDOM_CHACHA20": "portable"}
+        told = toolchain.run(target, program, when, env=os.environ | limits)
+        assert told.returncode == 0, told.stderr
+        assert b"chacha20=portable\nmemory=none\n" in told.stdout
+        assert b"VGETRANDOM_MEMORY=none" in told.stdout
+        told = toolchain.run(target, program, when, env=os.environ | {"VGETRANDOM_VDSO": "x"})
+        assert b"VGETRANDOM_VDSO has a value that is not known" in told.stdout or (
+            b"memory=none" in told.stdout
+        )
+
+
+@for_every_target
+def test_stack_depth(target: Target, directory: Path) -> None:
+    toolchain.qemu(target)
+    program = toolchain.build(target, "stack_depth", directory)
+    done = toolchain.run(target, program)
+    assert done.returncode == 0, done.stderr
+    depths = dict(line.split("=") for line in done.stdout.decode().splitlines())
+    assert depths.keys() == {"first", "later", "reseeding", "child"}
+    assert max(map(int, depths.values())) <= PROMISED, depths
 
 
 def elf_words(target: Target) -> str:

@@ -92,31 +92,51 @@ def compile_by_gnu(compiler: str, arguments: list[str | Path]) -> subprocess.Com
     return subprocess.run([compiler, *arguments], capture_output=True, text=True, check=False)
 
 
+# What tests/c puts in place of the core's files, for one of its programs.
+SCRIPTED = ("scripted_kernel", "not_wiped")
+REPLACED = {"scripted_kernel": {"clock", "kernel", "vvar"}, "not_wiped": {"wipe_on_fork"}}
+
+
 @functools.cache
-def _objects(target: Target) -> tuple[Path, ...]:
-    """Compile the whole core, once."""
-    directory = ROOT / "build" / "cross" / target.name
+def _objects(target: Target, folder: str) -> dict[str, Path]:
+    """Compile the whole core, or what programs of tests/c share, once."""
+    directory = ROOT / "build" / "cross" / target.name / folder
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    made = []
-    for file in core():
-        made.append(directory / f"{file.stem}.o")
-        done = compile_for(target, ["-c", *INCLUDES, file, "-o", made[-1]])
+    shared = [ROOT / "tests" / "c" / f"{name}.c" for name in ("hooks", *SCRIPTED)]
+    made = {}
+    for file in core() if folder == "csrc" else shared:
+        made[file.stem] = directory / f"{file.stem}.o"
+        done = compile_for(target, ["-c", *INCLUDES, file, "-o", made[file.stem]])
         assert done.returncode == 0, done.stdout + done.stderr
-    return tuple(made)
+    return made
 
 
-def build(target: Target, program: str, directory: Path) -> Path:
-    """Build one of the programs in tests/c with the whole core in it."""
+def build(target: Target, program: str, directory: Path, more: tuple[str, ...] = ()) -> Path:
+    """Build one of the programs in tests/c with the whole core in it.
+
+    Args:
+        target (Target): For what.
+        program (str): Which.
+        directory (Path): Where the program will be.
+        more (tuple[str, ...]): Other files of tests/c that it takes.
+    """
     made = directory / f"{program}-{target.name}"
     source = ROOT / "tests" / "c" / f"{program}.c"
-    done = compile_for(target, ["-static", *INCLUDES, *_objects(target), source, "-o", made])
+    replaced = set().union(*(REPLACED.get(name, set()) for name in more))
+    objects = [path for name, path in _objects(target, "csrc").items() if name not in replaced]
+    objects += [_objects(target, "tests")[name] for name in more]
+    done = compile_for(target, ["-static", *INCLUDES, *objects, source, "-o", made])
     assert done.returncode == 0, done.stdout + done.stderr
     return made
 
 
-def run(target: Target, program: Path, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+def run(
+    target: Target, program: Path, *arguments: object, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
     """Run what was built."""
-    return subprocess.run(
-        [qemu(target), program, *map(str, arguments)], capture_output=True, check=False, timeout=120
-    )
+    command = [qemu(target), str(program), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120, env=env)
+    if b"ERROR:../" in done.stderr:
+        pytest.skip(f"{target.qemu} itself fails: {done.stderr.splitlines()[-1].decode()}")
+    return done
