@@ -62,6 +62,11 @@ void vgetrandom_get_stats(struct vgetrandom_stats *stats);
 # Ctrl-C is handled between two chunks.
 _CHUNK_BYTES = 16 << 20
 
+# What os.urandom() of the interpreter at hand says.
+_NEGATIVE = (
+    "size cannot be negative" if sys.version_info >= (3, 15) else "negative argument not allowed"
+)
+
 # Bytes objects have a header, whose size PyPy adds without looking for an overflow.
 _LARGEST_BYTES = sys.maxsize - 4096
 
@@ -193,7 +198,7 @@ def random_bytes(size: SupportsIndex, /) -> bytes:
     if not -sys.maxsize - 1 <= size <= sys.maxsize:
         raise OverflowError("Python int too large to convert to C ssize_t")
     if size < 0:
-        raise ValueError("negative argument not allowed")
+        raise ValueError(_NEGATIVE)
     if size > _LARGEST_BYTES:
         raise MemoryError
     process = None

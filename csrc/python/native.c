@@ -101,7 +101,10 @@ static Py_ssize_t size_of(PyObject *arg)
 	}
 	if (size >= 0)
 		return size;
-	PyErr_SetString(PyExc_ValueError, "negative argument not allowed");
+	/* As os.urandom() of the interpreter at hand. */
+	PyErr_SetString(PyExc_ValueError, Py_Version >= 0x030F0000
+						  ? "size cannot be negative"
+						  : "negative argument not allowed");
 	return -1;
 }
 

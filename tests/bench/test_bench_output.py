@@ -6,7 +6,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -81,7 +80,7 @@ def test_a_figure_has_the_digest_of_its_run(bench: Any, tmp_path: Path, suffix: 
 
 
 def test_ctrl_c_prints_what_there_is(tmp_path: Path) -> None:
-    terminal, stderr = pty.openpty()
+    terminal, stderr = commands.open_terminal()
     command = commands.command("bench", "--groups", "bytes", "--json", "run.json")
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=stderr) as process:
         os.close(stderr)

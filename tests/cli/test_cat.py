@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import pty
 import subprocess
 import time
 
@@ -112,7 +111,7 @@ def test_ctrl_c_ends_it_without_a_traceback() -> None:
 
 
 def test_progress_on_a_terminal() -> None:
-    ours, theirs = pty.openpty()
+    ours, theirs = commands.open_terminal()
     with subprocess.Popen(command(), stdout=subprocess.PIPE, stderr=theirs) as process:
         os.close(theirs)
         assert process.stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import select
 import subprocess
@@ -165,7 +164,7 @@ def test_closed_streams_are_not_mistaken_for_files(tmp_path: Path) -> None:
 
 def on_terminal(arguments: tuple[str, ...], **environment: str) -> tuple[int, bytes]:
     """Run a command on a terminal; its status, and what the terminal got."""
-    ours, theirs = pty.openpty()
+    ours, theirs = commands.open_terminal()
     with subprocess.Popen(
         commands.command(*arguments),
         stdout=theirs,

@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 import vgetrandom
+from support.bindings import through_cffi
 
 PACKAGE = Path(vgetrandom.__path__[0])
 
@@ -125,6 +126,7 @@ def test_c_users(compiler: str, language: str, flags: list[str], tmp_path: Path)
 
 def test_one_process_has_one_library() -> None:
     """The extension, cffi and C users share states: there is one set per process."""
+    through_cffi()
     program = """
 import vgetrandom
 vgetrandom.random_bytes(16)

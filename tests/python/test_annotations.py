@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import vgetrandom
+from support.bindings import BINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MODULES = ["vgetrandom", "vgetrandom.droppable", "vgetrandom.doctor", "vgetrandom._core"]
+MODULES = ["vgetrandom", "vgetrandom.droppable", "vgetrandom.doctor"]
+MODULES += [module.__name__ for module in BINDINGS]
 
 
 def members(owner: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -60,7 +62,6 @@ def test_knows_the_members() -> None:
         "vgetrandom.droppable.DroppableMemory.__new__",
         "vgetrandom.droppable.Entry.load",
         "vgetrandom.doctor.diagnose",
-        "vgetrandom._core.random_bytes_into",
     }
     assert expected <= {*PUBLIC}
 

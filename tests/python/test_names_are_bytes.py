@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import vgetrandom
+from support.bindings import BINDINGS
 from vgetrandom import _proc
 
 # Latin-1, a line's end to str.splitlines() in UTF-8 and by itself, and what /proc escapes.
@@ -85,11 +86,11 @@ def test_names_of_mapped_files_disturb_nobody(directory: Path, locale: dict[str,
 # --- the package under such a name ---
 
 EVERYTHING = """
-import os, sys, vgetrandom
-from vgetrandom import _core, droppable
+import importlib, os, sys, vgetrandom
 assert os.fsencode(vgetrandom.__file__).startswith(os.fsencode(sys.argv[1]))
 vgetrandom.reseed()
-assert len(vgetrandom.random_bytes(5)) == len(_core.random_bytes(5)) == 5
+for binding in sys.argv[2:]:
+    assert len(importlib.import_module(binding).random_bytes(5)) == 5
 assert vgetrandom.stats().reseeds["first"] + vgetrandom.stats().fallbacks
 assert vgetrandom.info().batch_bytes or vgetrandom.info().memory == "none"
 assert os.path.exists(vgetrandom.get_library())
@@ -114,7 +115,8 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("locale", LOCALES.values(), ids=LOCALES)
 def test_installed_under_such_a_name(elsewhere: str, locale: dict[str, str]) -> None:
     env = {"PYTHONPATH": elsewhere, **locale}
-    assert python("-c", EVERYTHING, elsewhere, env=env) == "ok\n"
+    bindings = [module.__name__ for module in BINDINGS]
+    assert python("-c", EVERYTHING, elsewhere, *bindings, env=env) == "ok\n"
     assert json.loads(python("-m", "vgetrandom", "info", "--json", env=env))
 
 

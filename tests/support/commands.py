@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pty
 import subprocess
 import sys
+
+import pytest
 
 MOST = 1 << 22
 """Bytes that a test reads of one stream at most: more is a failure, not a full memory."""
@@ -35,6 +38,14 @@ USAGE = {
     "no such file": ("bench", "--compare", "/missing"),
 }
 """Bad usage: status 2, a message, and nothing on standard output."""
+
+
+def open_terminal() -> tuple[int, int]:
+    """Return both ends of a new terminal, ours first; skip where there is none (a bare chroot)."""
+    try:
+        return pty.openpty()
+    except OSError as error:
+        pytest.skip(f"no terminal can be had here (/dev/pts): {error}")
 
 
 def command(*arguments: str) -> list[str]:
