@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import platform
 import random
+import resource
 import subprocess
 from pathlib import Path
 
@@ -56,6 +57,8 @@ TWO_THREADS_CLAIM_ONE_STATE = Defect(
 def built(sources: tuple[str, ...], how: Build, defect: Defect | None = None) -> Path:
     compiler = how.compiler or "cc"
     tools.skip_without(compiler, "cmake")
+    if how.options and resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        pytest.skip("addresses are limited (ulimit -v); a sanitizer reserves terabytes of them")
     # Compilers come without the sanitizers' run-time libraries.
     probe = [compiler, *how.options, "-x", "c", "-", "-o", "/dev/null"]
     entry = "LLVMFuzzerTestOneInput(const void *p, long n) { return !p || !n; }"
