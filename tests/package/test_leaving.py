@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support import leaving
 from support.places import ROOT
 
 TESTS = {
@@ -25,7 +26,7 @@ TESTS = {
 def session(body: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """Run pytest with one test, with the suite's own plugins and a directory for what it leaves."""
     (directory / "tests").mkdir()
-    (directory / "left").mkdir()
+    (directory / "left").mkdir(exist_ok=True)
     test = directory / "tests" / "test_one.py"
     imports = "import os, subprocess, tempfile"
     test.write_text(f"{imports}\n\ndef test_one(tmp_path):\n    {body}\n")
@@ -63,3 +64,16 @@ def test_a_process_that_stays_is_ended_and_told(tmp_path: Path) -> None:
     while Path(f"/proc/{pid}/cmdline").exists() and time.monotonic() < patience:
         time.sleep(0.1)
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_what_killed_sessions_left_goes_and_what_others_hold_stays(tmp_path: Path) -> None:
+    names = ("killed", "held", "young")
+    killed, held, young = (tmp_path / "left" / f"{leaving.PREFIX}{name}" for name in names)
+    for directory in (killed, held, young):
+        (directory / "file").mkdir(parents=True)
+    for directory in (killed, held):
+        os.utime(directory, (0, 0))
+    holding = leaving.hold(held)
+    assert session(TESTS["ends well"], tmp_path).returncode == 0
+    os.close(holding)
+    assert {*(tmp_path / "left").iterdir()} == {held, young}

@@ -9,6 +9,7 @@ end. The same directory in a process's environment tells that the process is the
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -42,12 +43,42 @@ def processes_of(directory: Path) -> dict[int, str]:
     }
 
 
+PREFIX = "vgetrandom-tests-"
+AGE = 60.0
+"""Seconds after which a directory that no session holds is one that a killed session left."""
+
+
+def hold(directory: Path) -> int:
+    """Return a descriptor that keeps others from removing the directory; -1 if one has it."""
+    held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        return -1
+    return held
+
+
+def remove_what_killed_sessions_left() -> None:
+    """Remove directories of earlier sessions, also those that failed."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # gone, or another user's
+            state = directory.lstat()
+            if state.st_uid == os.geteuid() and time.time() - state.st_mtime > AGE:
+                held = hold(directory)
+                if held >= 0:
+                    shutil.rmtree(directory, ignore_errors=True)
+                    os.close(held)
+
+
 class Leaving:
     """The session's temporary directory, and the look at what the session leaves."""
 
     def __init__(self) -> None:
         """Make the directory, which other users may enter and write to as they may /tmp."""
-        self._directory = Path(tempfile.mkdtemp(prefix="vgetrandom-tests-"))
+        remove_what_killed_sessions_left()
+        self._directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._held = hold(self._directory)
         self._directory.chmod(0o1777)
         os.environ["TMPDIR"] = str(self._directory)
         tempfile.tempdir = None
