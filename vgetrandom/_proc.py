@@ -38,12 +38,13 @@ def lines(path: str | Path) -> list[str]:
         path (str | Path): its name.
 
     Returns:
-        list[str]: its lines, without their newlines; see `text`.
+        list[str]: its lines, without their newlines, and none of an empty file; see `text`.
 
     Raises:
         OSError: it cannot be read.
     """
-    return text(path).removesuffix("\n").split("\n")
+    content = text(path)
+    return content.removesuffix("\n").split("\n") if content else []
 
 
 def unescape(field: str) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import errno
 import json
 import os
@@ -177,6 +178,38 @@ def test_a_probe_cannot_hurt(
     row = run_one(Probe("name", "expected", run), timeout=0.2 if run is hang else 60)
     assert (row.name, row.expected, row.ok) == ("name", "expected", ok)
     assert observed in row.observed
+
+
+CLONE_NEWNS = 0x20000
+MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 0x1000, 0x4000, 1 << 18, 2
+
+
+@pytest.mark.parametrize("name", ["memory pressure", "cgroup charge"])
+def test_without_cgroups_nothing_is_tried_in_one(name: str, tmp_path: Path) -> None:
+    """As in an initramfs, where none is mounted and /proc/self/cgroup is empty."""
+    empty = tmp_path / "empty"
+    empty.touch()
+    everything = ctypes.CDLL(None)
+    (probed,) = (probe for probe in PROBES if probe.name == name)
+
+    def run() -> tuple[bool, str]:
+        if everything.unshare(CLONE_NEWNS) or everything.mount(
+            None, b"/", None, MS_REC | MS_PRIVATE, None
+        ):
+            raise NotHere("no mounts of its own can be had")
+        for line in Path("/proc/self/mounts").read_text().splitlines():
+            if line.split()[2].startswith("cgroup"):
+                everything.umount2(line.split()[1].encode(), MNT_DETACH)
+        mine = f"/proc/{os.getpid()}/cgroup".encode()
+        if everything.mount(os.fsencode(empty), mine, None, MS_BIND, None):
+            raise NotHere("nothing can be mounted in /proc")
+        return probed.run()
+
+    row = run_one(Probe(name, "expected", run))
+    assert row.ok is None, row.observed
+    if "can be had" in row.observed or "in /proc" in row.observed:
+        pytest.skip(row.observed)
+    assert "no memory cgroup can be made here" in row.observed
 
 
 def test_a_hanging_probe_cleans_up_and_takes_its_children_along(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@
 # With VM_ARGS="--only TEXT" those whose kernel or title contains that; with
 # VM_ARGS="--record ../docs/recorded" what came of it is written there.
 test-vm: $(VENV)/installed-test
-	cd tests && ../$(BIN)/python -m vm boots $(VM_ARGS)
-	cd tests && ../$(BIN)/python -m vm clones $(VM_ARGS)
+	cd tests && status=0; \
+	for part in boots clones; do ../$(BIN)/python -m vm $$part $(VM_ARGS) || status=1; done; \
+	exit $$status
 
 # As root, on Debian.
 tools-vm:

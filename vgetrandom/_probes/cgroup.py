@@ -48,11 +48,12 @@ def memory_group(limit: int) -> Iterator[Group]:
 def _make_group() -> Group:
     """Make the group below our nearest ancestor that delegates the memory controller."""
     reasons = []
+    try:
+        memberships = _proc.lines("/proc/self/cgroup")
+    except FileNotFoundError:
+        raise NotHere("this kernel has no cgroups") from None
     own = {
-        controllers: path
-        for _, controllers, path in (
-            line.split(":", 2) for line in _proc.lines("/proc/self/cgroup")
-        )
+        controllers: path for _, controllers, path in (line.split(":", 2) for line in memberships)
     }
     for line in _proc.lines("/proc/self/mounts"):
         _, mounted, kind, options, *_ = line.split(" ")

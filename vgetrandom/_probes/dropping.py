@@ -61,7 +61,7 @@ def clone() -> tuple[bool, str]:
 def pageout() -> tuple[bool, str]:
     memory = droppable(256 * PAGE)
     fill(memory)
-    swap = len(_proc.lines("/proc/swaps")) - 1
+    swap = max(0, len(_proc.lines("/proc/swaps")) - 1)
     ok, text = dropped(memory)
     return ok, f"{text} ({swap or 'no'} swap area{'s' * (swap > 1)})"
 
