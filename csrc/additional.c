@@ -18,43 +18,42 @@
 #define MLOCK_ONFAULT 1
 #endif
 
-/* Why the pool can only add.
+/* Why the caller's bytes can do no harm, whoever chose them.
  *
- * Every call's bytes are hashed, together with a serial number that no other call has and with
- * their length, and the 32 bytes of the hash are added to the pool by XOR; the pool is added by
- * XOR to the 32 bytes of each key that the kernel gives.
+ * The bytes of each call are hashed together with their length and a serial number that no other
+ * call has. The hash, 32 bytes, is XORed into the pool, and the pool into each key from the kernel.
  *
- * - The kernel's bytes do not depend on the pool. As long as one does not know them, no choice of
- *   the pool makes a key any more predictable: it is uniform, whatever is added to it.
- * - One call's hash does not depend on what others gave. Who does not know another's bytes
- *   therefore cannot cancel them, and the pool stays as unpredictable as they are. This is why
- *   nothing but XOR meets what was given before: no assumption on the hash is needed.
- * - The same bytes twice have different serial numbers, and do not cancel.
+ * - The kernel's bytes do not depend on the pool. A key that is uniformly random stays so whatever
+ *   is XORed into it, so no choice of the pool makes it more predictable.
+ * - The hash of one call does not depend on what other calls gave. Someone who does not know
+ *   another's bytes cannot cancel them, and the pool stays as unpredictable as they are. If the
+ * hash were computed over the old pool instead, this would rest on an assumption about the hash.
+ * - Bytes that are given twice have different serial numbers and do not cancel each other.
  *
- * No lock: a fork could leave it held for ever, and a signal handler may call. XOR needs none. The
- * pool's words change one by one, so that a reader may see a part of a hash; and the caller marks
- * the states after all of it, so that no key with only a part of it stays in use. A fork in the
- * middle of a call leaves the child a part or nothing: its parent's call had not returned. */
+ * XOR needs no lock, which a signal handler could not wait for and a fork could leave held for
+ * ever. The pool's words change one by one, so a reader may see a part of a hash. That key does not
+ * stay in use, because the caller marks the states afterwards. A child that is forked in the middle
+ * of a call may have a part of the hash, which is allowed: the call had not returned. */
 #define POOL_WORDS (CHACHA20_KEY_BYTES / sizeof(uint64_t))
 
-/* The largest page of any common machine. Where pages are larger, the pool is kept out of neither
- * swap nor dumps, and the notes say so. */
+/* The largest pages that are common on the architecture. Where they are larger, the pool is kept
+ * out of neither swap nor core dumps, and the notes say so. */
 #if defined(__x86_64__) || defined(__i386__) || defined(__s390x__) || defined(__riscv)
 #define LARGEST_PAGE 4096
 #else
 #define LARGEST_PAGE 65536
 #endif
 
-/* There from the start, so that giving bytes cannot fail. The pool begins the whole page in it,
- * which shares with no other data. */
+/* A static array, so that giving bytes cannot fail for want of memory. It is large enough to
+ * contain a whole page, which the pool has to itself: madvise(2) and mlock2(2) act on pages. */
 static _Alignas(64) unsigned char room[2 * LARGEST_PAGE];
 
-/* The next call's; zero as long as nothing was given. */
+/* The next call's number; zero until bytes have been given. */
 static _Atomic uint64_t serials;
 
-static _Atomic uint64_t protected_in; /* the epoch: locks are not inherited */
+static _Atomic uint64_t protected_in; /* the epoch, because locks are not inherited */
 static _Atomic bool not_locked, not_hidden_from_dumps;
-static _Atomic bool short_of; /* one of the two, for now */
+static _Atomic bool try_again; /* one of the two has failed for a shortage */
 
 static size_t page_size(void)
 {
@@ -69,7 +68,6 @@ _Atomic uint64_t *additional_pool(void)
 	return (_Atomic uint64_t *)(void *)(room + begin);
 }
 
-/* The errno of what was refused, or 0. */
 static int error_of(int result)
 {
 	return result ? errno : 0;
@@ -86,7 +84,7 @@ static void protect(uint64_t epoch)
 	}
 	not_hidden_from_dumps = hiding != 0;
 	not_locked = locking != 0;
-	short_of = is_shortage(hiding) || is_shortage(locking);
+	try_again = is_shortage(hiding) || is_shortage(locking);
 	protected_in = epoch;
 }
 
@@ -94,8 +92,8 @@ void additional_prepare(void)
 {
 	uint64_t epoch = process_epoch();
 
-	/* Without an epoch nobody knows whether this is another process. */
-	if (epoch == 0 || protected_in != epoch || short_of)
+	/* Without an epoch a child cannot know that its pool is not locked. */
+	if (epoch == 0 || protected_in != epoch || try_again)
 		protect(epoch);
 }
 
@@ -105,7 +103,7 @@ ERASES_REGISTERS static void hash(uint8_t sum[CHACHA20_KEY_BYTES], const uint8_t
 	uint8_t block[HCHACHA20_INPUT_BYTES];
 	const uint64_t beginning[] = { serial, len };
 
-	/* The length comes first: no input is the beginning of another. */
+	/* The length comes first, so that no input is a prefix of another. */
 	_Static_assert(sizeof(beginning) == sizeof(block), "one block");
 	memcpy(block, beginning, sizeof(block));
 	memset(sum, 0, CHACHA20_KEY_BYTES);
@@ -122,7 +120,6 @@ ERASES_REGISTERS static void hash(uint8_t sum[CHACHA20_KEY_BYTES], const uint8_t
 	wipe(block, sizeof(block));
 }
 
-/* Reads past a hash that another call adds at the same time: see above. */
 ERASES_REGISTERS static void add_to_pool(const uint8_t sum[CHACHA20_KEY_BYTES])
 {
 	_Atomic uint64_t *words = additional_pool();
@@ -139,19 +136,19 @@ void additional_give(const void *bytes, size_t len)
 {
 	uint8_t sum[CHACHA20_KEY_BYTES];
 
-	/* Before there is anything to protect. */
+	/* First, so that no secret is in the pool before it is protected. */
 	additional_prepare();
 	hash(sum, bytes, len, atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed));
 	add_to_pool(sum);
 	wipe(sum, sizeof(sum));
 }
 
-/* KEY may be anywhere in a state. */
+/* KEY need not be aligned. */
 typedef uint64_t __attribute__((may_alias, aligned(1))) key_word;
 
 ERASES_REGISTERS void additional_add(uint8_t key[CHACHA20_KEY_BYTES])
 {
-	/* Who sees no serial number need not see the bytes that it was counted for. */
+	/* If no serial number is seen, no call has returned whose bytes would have to be seen. */
 	if (atomic_load_explicit(&serials, memory_order_relaxed) == 0)
 		return;
 	_Atomic uint64_t *words = additional_pool();

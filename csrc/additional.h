@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of the caller's own that go into every key: what parts cloned machines in secret, when
- * the kernel's generator was cloned with everything else.
+/* Bytes of the caller's that go into every key. Where the kernel's generator was cloned with the
+ * machine, they are the only secret in which two clones can differ.
  *
- * A pool of 32 bytes in ordinary memory, not in a droppable page: it must survive a drop and a
- * fork. Whoever reads the process's memory has it.
+ * They are kept as a pool of 32 bytes in ordinary memory, because it must survive drops and forks.
+ * An attacker who can read the process's memory can read it.
  */
 #ifndef VGETRANDOM_ADDITIONAL_H
 #define VGETRANDOM_ADDITIONAL_H
@@ -15,18 +15,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Adds LEN bytes to the pool, whoever else does so at the same time. They are stored when it
- * returns, and in no order with what follows: see vgetrandom_reseed(). */
+/* Adds LEN bytes to the pool; others may do so at the same time. The stores are relaxed: the caller
+ * must order them before what follows (see vgetrandom_reseed()). */
 void additional_give(const void *bytes, size_t len);
 
-/* Adds the pool to KEY. */
+/* XORs the pool into KEY. */
 void additional_add(uint8_t key[CHACHA20_KEY_BYTES]);
 
-/* Does ahead of time what additional_give() does once, with system calls: keeps the pool out of
- * core dumps and swap. */
+/* Keeps the pool out of core dumps and swap. additional_give() does it if this was not called
+ * before; it takes system calls. */
 void additional_prepare(void);
 
-/* Where the pool is: the first words of a page that has nothing else. */
+/* The pool: the first words of a page that contains nothing else. */
 _Atomic uint64_t *additional_pool(void);
 
 void additional_notes(struct notes *notes);

@@ -11,7 +11,8 @@
 
 /* ---- the CPU's counter ---- */
 
-/* 10 ns or so, and a tick in every run: clones that were resumed at the same time differ in it. */
+/* Reading it takes about 10 ns. It is fine enough to differ even in clones that are resumed at the
+ * same moment (bench/clock_spread.c). */
 #if defined(__x86_64__)
 #define HAS_COUNTER 1
 static uint64_t read_counter(void)
@@ -42,13 +43,13 @@ bool clock_counter_is_forbidden(void)
 {
 	int mode = PR_TSC_ENABLE;
 
-	/* Kernels that cannot forbid it do not know the question. */
+	/* Kernels that cannot disable it do not know this request. */
 	return HAS_COUNTER && system_prctl(PR_GET_TSC, &mode) == 0 && mode != PR_TSC_ENABLE;
 }
 
 /* ---- clock_gettime(2) ---- */
 
-/* As 64-bit machines have had it, and 32-bit ones for the time after 2038. */
+/* The kernel's struct __kernel_timespec, on 32-bit machines too. */
 struct timespec64 {
 	int64_t seconds, nanoseconds;
 };
@@ -72,8 +73,8 @@ static int by_system_call(clockid_t clock, struct timespec64 *time)
 	return (int)syscall(CLOCK_GETTIME_CALL, (long)clock, time);
 }
 
-/* Not libc's, which a program may have replaced by a clock that stands still. Racing threads find
- * the same. */
+/* Not libc's function: a program under test may have replaced it by a clock that stands still.
+ * Threads that race here find the same. */
 static clock_gettime_fn *find_clock_gettime(void)
 {
 	static _Atomic(clock_gettime_fn *) found;
@@ -88,16 +89,16 @@ static clock_gettime_fn *find_clock_gettime(void)
 	return function;
 }
 
-static _Atomic bool none;
+static _Atomic bool no_clock;
 
-/* The wall clock, because it shows more than the time since the machine was started: where the
- * clones' clocks are set after they were resumed, too. */
+/* The wall clock rather than the monotonic one: it also differs if the clones' clocks are set after
+ * they were resumed. */
 static uint64_t read_wall_clock(bool coarse)
 {
 	struct timespec64 time;
 
 	if (find_clock_gettime()(coarse ? CLOCK_REALTIME_COARSE : CLOCK_REALTIME, &time)) {
-		none = true;
+		no_clock = true;
 		return 0;
 	}
 	return (uint64_t)time.seconds * 1000000000 + (uint64_t)time.nanoseconds;
@@ -110,7 +111,8 @@ uint64_t clock_read(bool coarse)
 
 void clock_notes(struct notes *notes)
 {
-	if (none)
-		note(notes, "no clock can be read here: clones of this machine are not parted by "
-			    "the time");
+	if (no_clock)
+		note(notes,
+		     "no clock can be read here: until the kernel reseeds, nothing makes the "
+		     "output of clones of this machine differ");
 }

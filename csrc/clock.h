@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The clock that every run of keystream takes its nonce from (refill.c): two clones of a machine
- * have the same keys, but not the same time. clock.c is replaced in the test build, as kernel.c is.
- */
+/* The clock, from which each run of keystream takes its nonce (refill.c): clones of a machine may
+ * have the same keys, but hardly the same time. clock.c is replaced in the test build, as kernel.c
+ * is. */
 #ifndef VGETRANDOM_CLOCK_H
 #define VGETRANDOM_CLOCK_H
 
@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A reading of the finest clock there is, in ticks of its own; 0 where there is none. COARSE: of
- * one that is kept without the CPU's counter, for a thread that may not read that. */
+/* Reads the finest clock there is, in ticks of any length; 0 if there is none. COARSE asks for one
+ * that does not need the CPU's counter, for threads that may not read it. */
 uint64_t clock_read(bool coarse);
 
-/* Whether the calling thread has forbidden itself the CPU's counter (prctl(2), PR_SET_TSC): to read
- * it would be a SIGSEGV. One system call where there is such a counter. */
+/* Whether the calling thread has disabled the CPU's counter for itself (prctl(2), PR_SET_TSC), so
+ * that reading it would be SIGSEGV. Makes one system call if the CPU has such a counter. */
 bool clock_counter_is_forbidden(void);
 
 void clock_notes(struct notes *notes);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define NAME_BYTES 256 /* of a file's, with its end */
+#define NAME_BYTES 256 /* the longest name of a file, with its final zero */
 
 /* getdents64(2)'s struct linux_dirent64. */
 struct entry {
@@ -26,8 +26,8 @@ enum { TYPE_UNKNOWN = 0, TYPE_LINK = 10 };
 
 typedef enum vmgenid visit_fn(const struct entry *entry, const char *directory);
 
-/* What VISIT says of the directory's entries, if it is not MISSING for one of them. Nothing is
- * allocated: vgetrandom_get_info() is promised to signal handlers. */
+/* Returns the first answer of VISIT for an entry of the directory that is not VMGENID_MISSING.
+ * Allocates nothing, unlike readdir(3): signal handlers may call vgetrandom_get_info(). */
 static enum vmgenid search(const char *directory, visit_fn *visit)
 {
 	_Alignas(struct entry) char entries[sizeof(struct entry) + NAME_BYTES + 8];
@@ -49,8 +49,7 @@ static enum vmgenid search(const char *directory, visit_fn *visit)
 	return found;
 }
 
-/* A driver's devices are links to them in its directory, beside files, and one link to its module.
- */
+/* A driver's directory has a link for each of its devices, one to its module, and files. */
 static enum vmgenid visit_driver(const struct entry *entry, const char *directory)
 {
 	static const char *const others[] = { ".", "..", "bind", "unbind", "uevent", "module" };
@@ -64,7 +63,7 @@ static enum vmgenid visit_driver(const struct entry *entry, const char *director
 	return VMGENID_BOUND;
 }
 
-/* On which bus the driver is has changed already (acpi, then platform). */
+/* All buses are searched: the driver has moved once already, from acpi to platform. */
 static enum vmgenid visit_bus(const struct entry *entry, const char *buses)
 {
 	char path[2 * NAME_BYTES];
@@ -118,21 +117,21 @@ void clones_notes(struct notes *notes)
 			    "tells this library: up to one batch per thread may be the same in "
 			    "every clone, unless reseed() is called after the restore");
 	if (watch_was_refused_vmclock())
-		note(notes, "there is a /dev/vmclock0 that may not be opened (it is root's alone "
-			    "unless a rule opens it): of a clone of this machine it tells others");
+		note(notes, "there is a /dev/vmclock0 which this process may not open (by default "
+			    "only root may): it would tell of a clone of this machine");
 	if (watch_has_vmclock() && !watch_has_vmclock_counter())
 		note(notes, "this machine's vmclock does not count snapshots: its disruption "
 			    "marker is watched, which also moves at a live migration");
 	if (strcmp(name, "vmclock") == 0)
 		note(notes, "vmclock tells of a clone of this machine, but not the kernel's "
 			    "generator: until it reseeds by itself, keys are the same in every "
-			    "clone, and only the clock parts what is made of them; give reseed() "
+			    "clone, and only the clock makes their output differ; give reseed() "
 			    "bytes of each instance's own after a restore");
 	if (strcmp(name, "none") == 0)
 		note(notes,
 		     "nothing here would tell of a clone of this machine (neither VMGENID "
 		     "nor vmclock): until the kernel reseeds by itself, keys are the same in "
-		     "every clone, and only the clock parts what is made of them; give "
+		     "every clone, and only the clock makes their output differ; give "
 		     "reseed() bytes of each instance's own after a restore");
 	if (strcmp(name, "unknown") == 0)
 		note(notes, "whether anything would tell of a clone of this machine cannot be "

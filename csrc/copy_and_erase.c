@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Moving more bytes than a token has: out of line, and as wide as the CPU can. */
+/* Moving more bytes than a token has: out of line, with the widest registers of the CPU. */
 #include "copy_and_erase.h"
 
 #include "chacha20/chacha20.h"
@@ -15,7 +15,7 @@ __attribute__((target("avx"))) void copy_and_erase_avx(uint8_t *to, uint8_t *fro
 	for (; len > 64; to += 32, from += 32, len -= 32)
 		move_word256(to, from);
 	move_word256_to_512(to, from, len);
-	/* Against the AVX-SSE transition penalty in whatever runs next. */
+	/* Without this, SSE code that runs next would pay the AVX-SSE transition penalty. */
 	__asm__ __volatile__("vzeroupper");
 }
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Moving served bytes out of the batch: copied and erased in one go (G2).
+/* Moving bytes out of the batch: each is copied and erased at once, so that bytes that have been
+ * served are in no memory but the caller's.
  *
- * The bytes pass through registers, which are erased too: the zeros that go into the batch are made
- * in the very registers that held the bytes, which only assembler can promise.
+ * They pass through registers, which must be erased as well. The zeros for the batch are made in
+ * the very registers that held the bytes, which only assembler can guarantee.
  */
 #ifndef VGETRANDOM_COPY_AND_ERASE_H
 #define VGETRANDOM_COPY_AND_ERASE_H
@@ -10,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Unaligned words that alias anything, so that the compiler knows what the assembler touches. */
+/* Unaligned words that may alias anything, so that the compiler knows which memory the assembler
+ * reads and writes. */
 #define UNALIGNED(bits)                                             \
 	struct __attribute__((packed, may_alias)) unaligned##bits { \
 		uint8_t bytes[(bits) / 8];                          \
@@ -23,9 +25,9 @@ UNALIGNED(128);
 UNALIGNED(256);
 #define WORD(bits, at) (*(struct unaligned##bits *)(at))
 
-/* COPY_AND_ERASE_ONE makes move_word8() and so on, for one word.
- * COPY_AND_ERASE_TWO makes move_word8_to_16() and so on, for a length of one to two words: two
- * words, which overlap, so both are loaded before either is erased. */
+/* COPY_AND_ERASE_ONE defines move_word8() and so on, which move one word.
+ * COPY_AND_ERASE_TWO defines move_word16_to_32() and so on, which move LEN bytes, one word to two:
+ * the first word and the last, which may overlap, so both are loaded before either is erased. */
 #if defined(__x86_64__)
 
 #define COPY_AND_ERASE_ONE(bits, move, a, zero_a)                                                  \
@@ -99,7 +101,7 @@ COPY_AND_ERASE_TWO(128, 256, "ldr", "str", "q0", "q1", "movi v0.2d, #0", "movi v
 
 #else
 
-/* No promise about registers here. */
+/* Nothing guarantees that registers are erased here. */
 #define COPY_AND_ERASE_ONE(bits)                                       \
 	static inline void move_word##bits(uint8_t *to, uint8_t *from) \
 	{                                                              \
@@ -124,7 +126,7 @@ COPY_AND_ERASE_TWO(128, 256)
 
 #endif
 
-/* LEN is public, and more than 16. */
+/* LEN is more than 16. Branches may depend on it: lengths are public. */
 static inline void copy_and_erase_many(uint8_t *to, uint8_t *from, size_t len)
 {
 	for (; len > 32; to += 16, from += 16, len -= 16)
@@ -134,7 +136,7 @@ static inline void copy_and_erase_many(uint8_t *to, uint8_t *from, size_t len)
 
 static inline void copy_and_erase(uint8_t *to, uint8_t *from, size_t len)
 {
-	/* The size that most requests have. */
+	/* First the size that most requests have. */
 	if (len == 16)
 		move_word128(to, from);
 	else if (len > 16)

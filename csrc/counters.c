@@ -6,8 +6,8 @@
 
 #include <pthread.h>
 
-/* Where there is no page that a fork wipes, and until there is one: in ordinary memory, which a
- * forked child inherits. */
+/* Used while there is no page that forks zero. In ordinary memory, so a forked child inherits them.
+ */
 static struct counters inherited;
 
 static void start_again(void)
@@ -15,7 +15,7 @@ static void start_again(void)
 	inherited = (struct counters){ 0 };
 }
 
-/* The best that can be done for them: raw clone(2) runs no handlers. */
+/* The best that can be done for these: raw clone(2) does not run such handlers. */
 __attribute__((constructor)) static void start_again_in_children(void)
 {
 	pthread_atfork(NULL, NULL, start_again);
@@ -46,7 +46,7 @@ void counters_sum(struct counters *sum)
 	*sum = (struct counters){ 0 };
 	for (int i = 0; page && i < COUNTERS; i++)
 		add(sum, &page->counters[i]);
-	/* What was counted before the page was had; but not by a parent. */
+	/* What was counted before there was a page, unless that was in a parent. */
 	if (!page || process_mapped_page())
 		add(sum, &inherited);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was done, counted per thread and summed over a process. */
+/* Counters for stats(): one set per state, summed over the process. */
 #ifndef VGETRANDOM_COUNTERS_H
 #define VGETRANDOM_COUNTERS_H
 
@@ -14,21 +14,20 @@ enum reseed_reason {
 	RESEED_REASONS
 };
 
-/* A cache line of its own: threads on other processors count too. */
+/* In a cache line of its own: threads on other processors increment theirs. */
 struct counters {
 	_Alignas(64) _Atomic uint64_t refills;
 	_Atomic uint64_t reseeds[RESEED_REASONS], syscalls, fallbacks;
 };
 
-/* As many as there is room for in a page that a forked child finds wiped (process.h), so that it
- * has counted nothing whoever forked it and however: the first for threads without a state, the
- * others for states, which share them where there are more. */
+/* As many as fit into the process's page (process.h). The kernel zeroes that in a child, so a child
+ * counts from zero however it was forked. The first set is for threads without a state, the others
+ * for states; if there are more states than sets, they share them. */
 #define COUNTERS 63
 
 /* The calling thread's. */
 struct counters *counters(void);
 
-/* By any thread, or from a signal handler. */
 static inline void count(_Atomic uint64_t *counter)
 {
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);

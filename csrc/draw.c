@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The draw protocol: from a request to its bytes.
+/* The draw protocol: how a request gets its bytes. Three rules make it safe:
  *
- * What makes it hold: the state is out of the thread's record while a draw uses it, so nothing
- * that interrupts the draw touches it; its generation is looked at after the last use, because
- * whatever happens to the page (a drop, a fork, a request to reseed) changes that; and a draw that
- * fails this check is done again as a whole, once, and then by the kernel. draw.pml is the same as
- * a state machine, for a model checker.
+ * - A draw takes the state out of the thread's record. A signal handler that interrupts it finds no
+ *   state there and asks the kernel instead.
+ * - It checks the state's generation after its last use of the page. Whatever can happen to the
+ *   page (a drop, a fork, a reseed) changes the generation, and can happen between any two
+ *   instructions, so a check before the use would prove nothing.
+ * - A draw that fails the check is redone as a whole, since none of its bytes can be trusted: once
+ *   from the state, then by the kernel.
+ *
+ * draw.pml states the same as a state machine, for a model checker.
  */
 #define _GNU_SOURCE
 #define VGETRANDOM_API __attribute__((visibility("default")))
@@ -36,8 +40,9 @@
 
 /* ---- from the state ---- */
 
-/* Bytes of the batch, at most LEN and at least one; 0 where it cannot be refilled. The page may be
- * dropped at any time, so what is available is read once and bounded before it is used. */
+/* Copies up to LEN bytes of the batch and returns how many; 0 if it cannot be refilled.
+ * `available` is read once and bounded before it is used: were it read twice, a drop in between
+ * could make the second value another than the one that was checked. */
 static size_t copy_from_batch(struct state *state, uint8_t *buf, size_t len, unsigned int flags)
 {
 	uint32_t available = READ_ONCE(state->available);
@@ -59,7 +64,8 @@ static size_t copy_from_batch(struct state *state, uint8_t *buf, size_t len, uns
 	return len;
 }
 
-/* BYTES bytes straight into BUF, under a key that the batch and the kernel give for this alone. */
+/* Fills BUF with keystream under a key of its own, derived from 32 bytes of the batch and fresh
+ * entropy. */
 static bool fill_in_bulk(struct state *state, uint8_t *buf, size_t bytes, unsigned int flags)
 {
 	uint32_t available = READ_ONCE(state->available);
@@ -79,7 +85,8 @@ static bool fill_in_bulk(struct state *state, uint8_t *buf, size_t bytes, unsign
 	return true;
 }
 
-/* False where the attempt has failed already. */
+/* False if the attempt has failed. Each bulk chunk is checked by itself, so that a large request
+ * does not go on for megabytes with a state that is gone. */
 static bool fill_from_state(struct state *state, uint8_t *buf, size_t len, unsigned int flags)
 {
 	while (len >= BULK_MIN_BYTES) {
@@ -103,8 +110,8 @@ static bool fill_from_state(struct state *state, uint8_t *buf, size_t len, unsig
 
 enum draw_result {
 	DRAW_DONE,
-	DRAW_RETRY,     /* nothing of it is valid: once more, and then by the kernel */
-	DRAW_NOT_READY, /* the kernel's generator is not: errno says how getrandom(2) put it */
+	DRAW_RETRY,     /* no byte of it is valid: the kernel must serve it */
+	DRAW_NOT_READY, /* the kernel's generator is not ready; errno is getrandom(2)'s */
 };
 
 static enum draw_result draw_from_state(struct slot *slot, void *buf, size_t len,
@@ -115,7 +122,7 @@ static enum draw_result draw_from_state(struct slot *slot, void *buf, size_t len
 	/* One retry: a page that is dropped over and over must not become a loop. */
 	for (int attempt = 0; attempt < 2; attempt++) {
 		/* EINTR, EAGAIN: a signal ended the wait for the kernel's generator, or the caller
-		 * does not want to wait. Asking again would wait again. */
+		 * does not want to wait. To ask the kernel again would be to wait again. */
 		if (!is_current(state) && !reseed(slot, flags))
 			return errno == EINTR || errno == EAGAIN ? DRAW_NOT_READY : DRAW_RETRY;
 		bool filled = fill_from_state(state, buf, len, flags);
@@ -129,7 +136,8 @@ static enum draw_result draw_from_state(struct slot *slot, void *buf, size_t len
 
 /* ---- requests ---- */
 
-/* As getrandom(2) has it: the two are different answers to the same question. */
+/* The same check as getrandom(2)'s. GRND_RANDOM and GRND_INSECURE exclude each other: one waits
+ * until the kernel's generator is ready, the other never does. */
 static bool flags_are_known(unsigned int flags)
 {
 	const unsigned int sources = GRND_RANDOM | GRND_INSECURE;
@@ -152,7 +160,6 @@ bool draw_from_slot(struct slot *slot, void *buf, size_t len, unsigned int flags
 	return or_from_kernel(drawn, buf, len, flags);
 }
 
-/* All of BUF, from wherever it can be had. */
 static bool draw(void *buf, size_t len, unsigned int flags)
 {
 	if (flags & (GRND_RANDOM | GRND_INSECURE))
@@ -167,7 +174,8 @@ static bool draw(void *buf, size_t len, unsigned int flags)
 	return or_from_kernel(drawn, buf, len, flags);
 }
 
-/* All but the plain case. Not inlined: it would cost the plain case its registers. */
+/* Everything but the plain case. Not inlined: the plain case would have to save registers for it.
+ */
 static __attribute__((noinline)) ssize_t handle_request(void *buf, size_t len, unsigned int flags)
 {
 	int saved_errno = errno;
@@ -180,7 +188,7 @@ static __attribute__((noinline)) ssize_t handle_request(void *buf, size_t len, u
 		wipe(buf, len);
 		return -1;
 	}
-	/* Much of what is tried on the way may fail. */
+	/* System calls that are allowed to fail (mlock2(2), say) have changed it. */
 	errno = saved_errno;
 	return (ssize_t)len;
 }
@@ -189,7 +197,7 @@ ssize_t vgetrandom(void *buf, size_t len, unsigned int flags)
 {
 	struct state *state = this_thread.state;
 
-	/* One by one: joined, gcc computes them all before it branches. */
+	/* Not joined by ||: gcc would evaluate all three before it branches. */
 	if (unlikely(flags))
 		return handle_request(buf, len, flags);
 	if (unlikely(len > INLINE_BYTES))
@@ -197,8 +205,8 @@ ssize_t vgetrandom(void *buf, size_t len, unsigned int flags)
 	if (unlikely(!state))
 		return handle_request(buf, len, 0);
 
-	/* The plain case: a small request, served from the batch, validated after the last use of
-	 * the page. Whatever is unusual, handle_request() does all of it again. */
+	/* The plain case: a small request that the batch can serve. If anything is unusual,
+	 * handle_request() starts over. */
 	this_thread.state = NULL;
 	barrier();
 	uint32_t available = READ_ONCE(state->available);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The environment is read once, when the library is loaded: later, setenv(3) in another thread may
- * be moving it about, and reading it then is a crash in somebody else's program.
+/* The environment is read once, when the library is loaded. Later, setenv(3) in another thread may
+ * be reallocating it, and reading it at that moment would crash the program.
  */
 #define _GNU_SOURCE
 #include "environment.h"
@@ -32,8 +32,8 @@ const char *const env_names[ENV_VARIABLES][1 + ENV_VALUES + 1] = {
 	[ENV_WATCH] = { "", "off" },
 };
 
-/* All of it in one word, so that it is read and settled in one step: READ, and for each variable
- * some bits with its value or UNKNOWN. */
+/* All variables in one word, so that one atomic operation settles them: the bit READ, and for each
+ * variable BITS bits with its value or UNKNOWN. */
 #define BITS 4
 #define UNKNOWN 15u
 #define READ (UINT32_C(1) << 31)
@@ -41,7 +41,7 @@ _Static_assert(ENV_VALUES < UNKNOWN && ENV_VARIABLES * BITS < 31, "all values fi
 
 static _Atomic uint32_t settled;
 
-/* The name and value that no entry of interest is longer than. */
+/* No entry with a known name and value is longer. */
 #define ENTRY_BYTES 64
 
 static uint32_t value_of(enum env_variable variable, const char *text)
@@ -52,7 +52,7 @@ static uint32_t value_of(enum env_variable variable, const char *text)
 	return UNKNOWN;
 }
 
-/* Adds what one "NAME=value" says; of two with the same name the first counts, as with getenv(). */
+/* Adds one "NAME=value". Of two entries with the same name the first counts, as with getenv(3). */
 static void add(uint32_t *found, uint32_t *seen, const char *entry)
 {
 	for (uint32_t i = 0; i < ENV_VARIABLES; i++) {
@@ -66,8 +66,9 @@ static void add(uint32_t *found, uint32_t *seen, const char *entry)
 	}
 }
 
-/* In .preinit_array glibc has not told environ yet; the kernel remembers what the process was
- * started with. In pieces, because there may be megabytes of it, and little stack. */
+/* For draws from .preinit_array, where glibc has not set environ yet: /proc has the environment
+ * that the process was started with. Read in pieces, because there may be megabytes of it and the
+ * stack may be small. */
 static uint32_t read_from_kernel(void)
 {
 	int file = system_open("/proc/self/environ");
@@ -85,8 +86,7 @@ static uint32_t read_from_kernel(void)
 				add(&found, &seen, entry);
 				length = 0;
 			} else if (length < sizeof(entry) - 1) {
-				/* Of a longer entry the end is lost: it has no value that we know.
-				 */
+				/* The end of a longer entry is cut off: none of ours is so long. */
 				length++;
 			}
 		}
@@ -95,8 +95,8 @@ static uint32_t read_from_kernel(void)
 	return found;
 }
 
-/* libc's own function, which from glibc 2.41 on bears a setenv() at the same time: the library may
- * be loaded by dlopen(3) at any moment. */
+/* Through libc, because dlopen(3) may load this library while another thread calls setenv(3), which
+ * getenv(3) tolerates from glibc 2.41 on. */
 static uint32_t read_from_libc(void)
 {
 	uint32_t found = 0;
@@ -112,10 +112,10 @@ static uint32_t read_from_libc(void)
 
 static uint32_t read_environment(bool loading)
 {
-	/* Whoever starts a set-uid program has no say in its memory or its speed. */
+	/* A set-uid program must not be weakened by whoever starts it. */
 	if (getauxval(AT_SECURE))
 		return 0;
-	/* While we are loaded, NULL is what clearenv() left. */
+	/* While the library is loaded, environ is NULL only after clearenv(3). */
 	return environ || loading ? read_from_libc() : read_from_kernel();
 }
 
@@ -130,13 +130,14 @@ static uint32_t get(enum env_variable variable)
 {
 	uint32_t found = atomic_load_explicit(&settled, memory_order_relaxed);
 
-	/* Not settled: a draw from .preinit_array, or from a constructor that runs before ours. */
+	/* Not settled yet: a draw from .preinit_array, or from a constructor that ran before ours.
+	 */
 	if (!found)
 		found = settle(false);
 	return found >> variable * BITS & ((1u << BITS) - 1);
 }
 
-/* The first priority that is not reserved: before other constructors that may draw. */
+/* 101 is the first priority that is not reserved: other constructors may draw. */
 __attribute__((constructor(101))) static void read_at_load(void)
 {
 	settle(true);

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdint.h>
 
-/* getrandom(2) is atomic up to this size once its generator is ready. */
+/* Up to this size no signal makes getrandom(2) return early, once its generator is ready. */
 #define KERNEL_ATOMIC_BYTES 256
 
 ssize_t getrandom_counted(void *buf, size_t len, unsigned int flags)
@@ -19,7 +19,7 @@ ssize_t getrandom_counted(void *buf, size_t len, unsigned int flags)
 	return kernel_getrandom(buf, len, flags);
 }
 
-/* The whole request, in as many PIECES as it takes. */
+/* Calls getrandom(2) until BUF is full; *PIECES is how many calls that took. */
 static bool fill_from_kernel(uint8_t *buf, size_t len, unsigned int flags, size_t *pieces)
 {
 	*pieces = 0;
@@ -39,7 +39,8 @@ static bool fill_from_kernel(uint8_t *buf, size_t len, unsigned int flags, size_
 	return true;
 }
 
-/* As one piece, or as several with no handler in between, which might fork. */
+/* Fills BUF with no signal handler running between two pieces, since it might fork. Where signals
+ * cannot be blocked, one call must give all of it. */
 static bool fill_undisturbed(void *buf, size_t len, unsigned int flags)
 {
 	uint64_t before, all = ~UINT64_C(0);
@@ -59,7 +60,8 @@ bool draw_from_kernel(void *buf, size_t len, unsigned int flags)
 	uint64_t epoch;
 	size_t pieces;
 
-	/* A child forked between two pieces would share the first. */
+	/* A child that was forked between two pieces has the first one as well. It sees another
+	 * epoch and starts over. Without epochs a fork cannot be told, and must not happen. */
 	do {
 		epoch = process_epoch();
 		if (!fill_from_kernel(buf, len, flags, &pieces))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests that the kernel serves whole: there is no state, or it was of no use. */
+/* Requests that the kernel serves: there is no state, the state has failed twice, or the flags ask
+ * for it. */
 #ifndef VGETRANDOM_FROM_KERNEL_H
 #define VGETRANDOM_FROM_KERNEL_H
 
@@ -7,11 +8,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* getrandom(2), counted. */
+/* getrandom(2), counted in stats(). */
 ssize_t getrandom_counted(void *buf, size_t len, unsigned int flags);
 
-/* All of BUF from getrandom(2), in as many calls as it takes. No forked child gets a part of it
- * too. False with errno set where the kernel fails; BUF is then void. */
+/* Fills BUF from getrandom(2), in as many calls as it takes. A child that is forked meanwhile gets
+ * other bytes. False with errno set where the kernel fails: what is in BUF must not be used then.
+ */
 bool draw_from_kernel(void *buf, size_t len, unsigned int flags);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Generators that belong to objects: words from a state of their own, served like the plain case of
- * a draw. Nothing takes the state out meanwhile: the caller's lock does.
+/* Generators that belong to objects. Words come from a state of the object's, as in the plain case
+ * of a draw (draw.c), but the state is not taken out meanwhile: the caller's lock keeps others
+ * away.
  */
 #define _GNU_SOURCE
 #define VGETRANDOM_API __attribute__((visibility("default")))
@@ -15,7 +16,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Stands for a state where there is none. */
+/* What a generator without a state points to: vgetrandom_generator_new() never returns NULL. */
 static struct slot stateless;
 
 static struct slot *slot_of(struct vgetrandom_generator *generator)
@@ -37,7 +38,7 @@ void vgetrandom_generator_free(struct vgetrandom_generator *generator)
 	struct slot *slot = slot_of(generator);
 
 	if (slot && slot != &stateless)
-		state_give_back(slot);
+		state_release(slot);
 }
 
 static _Noreturn void fail(void)
@@ -49,7 +50,7 @@ static _Noreturn void fail(void)
 	abort();
 }
 
-/* All but the plain case: a word of 8 or 4 bytes. */
+/* Everything but the plain case: a word of 8 or 4 bytes. */
 static __attribute__((noinline)) uint64_t draw_anew(struct slot *slot, size_t size)
 {
 	int saved_errno = errno;
@@ -58,7 +59,8 @@ static __attribute__((noinline)) uint64_t draw_anew(struct slot *slot, size_t si
 		uint32_t of_4_bytes;
 	} word;
 
-	/* EINTR: a signal has ended the wait for the kernel's generator. */
+	/* EINTR: a signal ended the wait for the kernel's generator. Here there is nobody to tell.
+	 */
 	while (!draw_from_slot(slot == &stateless ? NULL : slot, &word, size, 0))
 		if (errno != EINTR)
 			fail();
@@ -69,14 +71,14 @@ static __attribute__((noinline)) uint64_t draw_anew(struct slot *slot, size_t si
 	return drawn;
 }
 
-/* False where anything is unusual; WORD is then void. */
+/* False if anything is unusual: WORD must not be used then. */
 static inline bool copy_and_erase_word(struct state *state, void *word, size_t size)
 {
 	if (__builtin_expect(!state, 0))
 		return false;
 	uint32_t available = READ_ONCE(state->available);
 
-	/* At least SIZE and at most a batch, in one comparison. */
+	/* One comparison for SIZE <= available <= BATCH_BYTES. */
 	if (__builtin_expect(available - size > BATCH_BYTES - size, 0))
 		return false;
 	uint8_t *from = state->batch + BATCH_BYTES - available;

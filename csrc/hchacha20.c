@@ -30,8 +30,9 @@ static void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 	*c += *d, *b = rotl(*b ^ *c, 7);
 }
 
-/* It is not hot, so its state lives in memory, which can be wiped: with the barrier the compiler
- * holds no more of it than one quarter round needs, and spills nothing to places without a name. */
+/* Speed does not matter here, so the state is kept in an array that can be wiped. The barrier makes
+ * the compiler write it back after each quarter round; otherwise it would keep the state in
+ * registers and spill them to the stack, in places that C cannot name. */
 ERASES_REGISTERS void hchacha20(uint8_t out[CHACHA20_KEY_BYTES],
 				const uint8_t key[CHACHA20_KEY_BYTES],
 				const uint8_t input[HCHACHA20_INPUT_BYTES])

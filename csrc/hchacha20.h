@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* HChaCha20 (draft-irtf-cfrg-xchacha): 20 rounds that make a new key of a key and 16 bytes. */
+/* HChaCha20 (draft-irtf-cfrg-xchacha): 20 rounds of ChaCha that map a key and 16 bytes to a new
+ * key. */
 #ifndef VGETRANDOM_HCHACHA20_H
 #define VGETRANDOM_HCHACHA20_H
 
@@ -9,7 +10,7 @@
 
 #define HCHACHA20_INPUT_BYTES 16
 
-/* OUT may be KEY. Neither the stack nor a register holds key or state when it returns. */
+/* OUT may be KEY. Leaves neither key nor state on the stack or in registers. */
 void hchacha20(uint8_t out[CHACHA20_KEY_BYTES], const uint8_t key[CHACHA20_KEY_BYTES],
 	       const uint8_t input[HCHACHA20_INPUT_BYTES]);
 

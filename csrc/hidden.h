@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Data that the hot path reads: declared hidden, it is reached without the global offset table. */
+/* For data that the hot path reads: if it is declared hidden, the compiler need not go through the
+ * global offset table. */
 #ifndef VGETRANDOM_HIDDEN_H
 #define VGETRANDOM_HIDDEN_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is in use, what was done: for people and for tests. */
+/* vgetrandom_get_info() and vgetrandom_get_stats(). */
 #define VGETRANDOM_API __attribute__((visibility("default")))
 #include "include/vgetrandom.h"
 
@@ -19,14 +19,13 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Programs compiled against an older header have room for this much: larger ones would overrun it.
- */
+/* A program that was compiled against an older header has room for so much: a larger struct would
+ * overrun it. */
 _Static_assert(sizeof(struct vgetrandom_info) == 64 * sizeof(void *),
 	       "struct vgetrandom_info has grown");
 _Static_assert(sizeof(struct vgetrandom_stats) == 32 * sizeof(uint64_t),
 	       "struct vgetrandom_stats has grown");
 
-/* Of the calling thread's state. */
 static const char *memory_name(void)
 {
 	switch (this_thread.slot ? memory_kind() : MEMORY_NONE) {
@@ -44,15 +43,15 @@ void vgetrandom_get_info(struct vgetrandom_info *info)
 	struct notes notes = { .texts = info->notes, .max = VGETRANDOM_MAX_NOTES };
 	int saved_errno = errno;
 
-	/* Some of it is settled by the first draw only. */
+	/* Some of it is known only after the first draw. */
 	prepare();
 	errno = saved_errno;
 
-	/* What this thread's draws are, whatever others have. */
+	/* info() tells of the calling thread's draws: other threads may have states. */
 	bool stateful = this_thread.slot != NULL;
 
 	*info = (struct vgetrandom_info){
-		/* Without memory for its test, none is in use and none is needed. */
+		/* Without memory for the self test no set was chosen, and none is needed. */
 		.chacha20 = chacha20_choose() ? chacha20_in_use()->name : "portable",
 		.memory = memory_name(),
 		.kernel_entropy = stateful && kernel_has_vdso() ? "vdso" : "syscall",

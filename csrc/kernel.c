@@ -17,7 +17,7 @@ ssize_t kernel_getrandom(void *buf, size_t len, unsigned int flags)
 	return syscall(SYS_getrandom, buf, len, flags);
 }
 
-/* Looked up by whoever needs it first; racing threads find the same. */
+/* Looked up when first needed. Threads that race find the same. */
 static struct {
 	_Atomic(vdso_getrandom_fn *) getrandom;
 	_Atomic uint32_t opaque_bytes, mmap_flags;
@@ -70,7 +70,7 @@ void kernel_notes(struct notes *notes)
 	if (vdso.off)
 		note(notes, "VGETRANDOM_VDSO=off: refills take their entropy from getrandom(2)");
 	else if (vdso.too_large)
-		note(notes, "the vDSO's getrandom wants a larger state than there is room "
+		note(notes, "the vDSO's getrandom wants a larger state than this library has room "
 			    "for: refills take their entropy from getrandom(2)");
 	else if (!vdso.getrandom)
 		note(notes,

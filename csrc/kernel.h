@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's random number generator. The only file behind this header that is replaced in the
- * test build (tests/c/scripted_kernel.c), at link time. */
+/* The kernel's random number generator. The test build links another kernel.c in its place
+ * (tests/c/scripted_kernel.c). */
 #ifndef VGETRANDOM_KERNEL_H
 #define VGETRANDOM_KERNEL_H
 
@@ -11,17 +11,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* getrandom(2), always the system call: libc's function may be a user-space generator. */
+/* getrandom(2), as a system call: libc's function may call the vDSO, or be replaced. */
 ssize_t kernel_getrandom(void *buf, size_t len, unsigned int flags);
 
-/* The vDSO's getrandom with OPAQUE as its state; negative where there is none or where it failed.
- * It never waits until the generator is ready: getrandom(2) does, as its flags say. */
+/* The vDSO's getrandom, with OPAQUE as its state; negative if there is none or it failed. It does
+ * not wait until the generator is ready: the caller then asks getrandom(2), which knows from the
+ * flags whether to wait. */
 ssize_t kernel_vdso_getrandom(void *buf, size_t len, void *opaque);
 
 /* Whether there is a vDSO getrandom that can keep its state in OPAQUE_BYTES. */
 bool kernel_has_vdso(void);
 
-/* The vDSO's flags for mmap, or 0. */
+/* The flags with which its opaque state is to be mapped, or 0. */
 int kernel_mmap_flags(void);
 
 void kernel_notes(struct notes *notes);

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-/* From the kernel's headers, which may be older than the kernel. */
+/* The kernel's headers may be older than the kernel. */
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08
 #endif
@@ -22,12 +22,14 @@
 #define MLOCK_ONFAULT 1
 #endif
 
-/* MEMORY_UNKNOWN until something was mapped or everything refused for good. What passes settles
- * nothing: a thread that finds no memory today must not cost all others theirs for ever. */
+/* MEMORY_UNKNOWN until something has been mapped or everything has been refused for good. A
+ * shortage settles nothing: one thread that finds no memory today must not take it from all others
+ * for ever.
+ */
 static _Atomic enum memory_kind settled;
 static _Atomic bool not_locked, not_hidden_from_dumps;
 
-/* What is refused for good is not asked for with every mapping. */
+/* Refused for good: not to be asked for again with every mapping. */
 static _Atomic bool lock_refused, hiding_refused, small_pages_refused;
 
 static bool granted(int result, _Atomic bool *refused)
@@ -46,7 +48,8 @@ static bool advise(void *pages, size_t size, int advice, _Atomic bool *refused)
 
 static void *map_droppable(size_t size)
 {
-	/* A mapping type of its own: EINVAL together with MAP_PRIVATE or MAP_SHARED. */
+	/* MAP_DROPPABLE is a mapping type: with MAP_PRIVATE or MAP_SHARED it is EINVAL. The vDSO
+	 * knows the right flags, if there is one. */
 	int flags = kernel_mmap_flags();
 
 	return system_mmap(size, PROT_READ | PROT_WRITE,
@@ -55,7 +58,7 @@ static void *map_droppable(size_t size)
 
 static void lock(void *pages, size_t size)
 {
-	/* ONFAULT: most of these pages will never be touched. */
+	/* ONFAULT: most of the pages may never be touched and need no memory. */
 	if (lock_refused || !granted(system_mlock2(pages, size, MLOCK_ONFAULT), &lock_refused))
 		not_locked = true;
 }
@@ -77,7 +80,7 @@ static void *map(enum memory_kind kind, size_t size)
 	return kind == MEMORY_DROPPABLE ? map_droppable(size) : map_wipe_on_fork(size);
 }
 
-/* Returns what it is settled to be: of racing threads one settles it. */
+/* Returns the kind that is settled: of racing threads one decides. */
 static enum memory_kind settle(enum memory_kind kind)
 {
 	enum memory_kind expected = MEMORY_UNKNOWN;
@@ -90,7 +93,7 @@ enum memory_kind memory_kind(void)
 	return settled;
 }
 
-/* Each value takes away one more of the better kinds. */
+/* The values of the variable are ordered: each takes away one more kind. */
 static enum memory_kind best_allowed(void)
 {
 	return MEMORY_DROPPABLE + (enum memory_kind)env_restriction(ENV_MEMORY);
@@ -102,7 +105,7 @@ bool memory_usable(void)
 		settle(MEMORY_NONE);
 	if (settled == MEMORY_NONE)
 		return false;
-	/* Without the marker a forked child could not tell whose states are whose. */
+	/* Without the page a forked child could not tell which slots are its own. */
 	if (process_has_page())
 		return true;
 	if (wipe_on_fork_refused())
@@ -110,8 +113,8 @@ bool memory_usable(void)
 	return false;
 }
 
-/* Kernels and sandboxes without a kind answer EINVAL, EOPNOTSUPP, ENOTSUPP (524) or EPERM;
- * whatever the answer is, unless it is a shortage, the next kind is tried. */
+/* A kernel or sandbox that does not have a kind answers EINVAL, EOPNOTSUPP, ENOTSUPP (524) or
+ * EPERM. The next kind is tried after any error that is not a shortage. */
 void *memory_map(size_t size)
 {
 	enum memory_kind kind = settled;
@@ -120,14 +123,15 @@ void *memory_map(size_t size)
 	if (kind == MEMORY_UNKNOWN)
 		kind = best_allowed();
 	for (; kind < MEMORY_NONE && !(pages = map(kind, size)); kind++)
-		/* A kind that was there before stays the kind, whatever a later sandbox says. */
+		/* A sandbox that was entered later does not change the kind: the states that
+		 * there are go on working, and info() names one kind for all. */
 		if (is_shortage(errno) || settled != MEMORY_UNKNOWN)
 			return NULL;
 	if (settle(kind) != kind && pages) {
 		system_munmap(pages, size);
 		return NULL;
 	}
-	/* In a huge page one drop would wipe many threads' states. */
+	/* If states shared a huge page, one drop would wipe them all. */
 	if (pages)
 		advise(pages, size, MADV_NOHUGEPAGE, &small_pages_refused);
 	return pages;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the operator should know, collected from every module: constant sentences. */
+/* Sentences for info(): what this machine lacks, and why. Each module adds its own. */
 #ifndef VGETRANDOM_NOTES_H
 #define VGETRANDOM_NOTES_H
 
 #include <stddef.h>
 
 struct notes {
-	const char **texts; /* room for MAX and a final NULL */
+	const char **texts; /* constant strings; room for MAX and a final NULL */
 	int count, max;
 };
 

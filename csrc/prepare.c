@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Files and descriptors are for the first draw of a process, vgetrandom_prepare() and
- * vgetrandom_get_info() alone: whoever draws on in a sandbox must not die of an open().
- * docs/sandboxes.md has the system calls of each.
+/* Only the first draw of a process, vgetrandom_prepare() and vgetrandom_get_info() may open files.
+ * A process that enters a sandbox later and goes on drawing must not be killed for an open().
+ * docs/sandboxes.md lists the system calls of each.
  */
 #define VGETRANDOM_API __attribute__((visibility("default")))
 #include "include/vgetrandom.h"
@@ -21,13 +21,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* Inherited by children. Not set before it is true: a child that is forked in between, and draws
- * that begin meanwhile, do it themselves. */
+/* Children inherit it. It is set only afterwards: a child that is forked during the search, and
+ * other threads that draw meanwhile, search themselves. */
 static _Atomic bool searched;
 
 static void search_files(void)
 {
-	/* Who keeps no state has nothing to watch. */
+	/* Without states there is nothing to watch for. */
 	if (memory_kind() == MEMORY_NONE)
 		return;
 	watch_search_files();

@@ -22,19 +22,18 @@
 #define GRND_INSECURE 0x0004
 #endif
 
-_Static_assert(sizeof(struct process_page) <= 4096, "it fits into the smallest page there is");
+_Static_assert(sizeof(struct process_page) <= 4096, "fits into the smallest page of any machine");
 
 /* ---- the page ---- */
 
-static _Atomic(struct process_page *) the_page;
+static _Atomic(struct process_page *) mapped_page;
 
-/* Whether there was an attempt to have it, and the epoch of the process that succeeded. */
-static _Atomic bool tried;
-static _Atomic uint64_t mapped_in;
+static _Atomic bool tried;         /* to map it */
+static _Atomic uint64_t mapped_in; /* the epoch of the process that did */
 
 static struct process_page *find_page(void)
 {
-	struct process_page *page = the_page, *expected = NULL;
+	struct process_page *page = mapped_page, *expected = NULL;
 
 	if (page)
 		return page;
@@ -44,7 +43,7 @@ static struct process_page *find_page(void)
 	page = wipe_on_fork_map(size);
 	if (!page)
 		return NULL;
-	if (!atomic_compare_exchange_strong(&the_page, &expected, page)) {
+	if (!atomic_compare_exchange_strong(&mapped_page, &expected, page)) {
 		system_munmap(page, size);
 		return expected;
 	}
@@ -54,9 +53,9 @@ static struct process_page *find_page(void)
 
 struct process_page *process_page(void)
 {
-	/* Asked for at every draw of some threads, it does not try again what passes: that is for
-	 * process_has_page(), and so for those who know how often they try. */
-	return tried ? the_page : find_page();
+	/* No further attempt here: threads without a state ask at every draw. Those who call
+	 * process_has_page() know how often they do. */
+	return tried ? mapped_page : find_page();
 }
 
 bool process_has_page(void)
@@ -66,16 +65,16 @@ bool process_has_page(void)
 
 bool process_mapped_page(void)
 {
-	return the_page && mapped_in == process_epoch();
+	return mapped_page && mapped_in == process_epoch();
 }
 
 /* ---- epochs ---- */
 
-/* In ordinary memory, so that a child counts on from where its parent was. */
+/* In ordinary memory, so that a child does not use a number again that its parent has used. */
 static _Atomic uint64_t attempts;
 
-/* Not one of the draws, and no secret: it may come from a generator that is not ready. Where even
- * that is refused, the moment has to do. */
+/* An epoch need not be secret, so it may come from a generator that is not ready. Where even that
+ * is refused, the time has to do. */
 static uint64_t random_epoch(uint64_t attempt)
 {
 	uint64_t drawn = 0;
@@ -88,7 +87,7 @@ static uint64_t random_epoch(uint64_t attempt)
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		drawn = ((uint64_t)now.tv_sec << 30 | (uint64_t)now.tv_nsec) + (attempt << 56);
 	}
-	return drawn | EPOCH;
+	return drawn | EPOCH_BIT;
 }
 
 uint64_t process_epoch(void)
@@ -100,12 +99,13 @@ uint64_t process_epoch(void)
 	for (;;) {
 		uint64_t epoch = page->epoch, none = 0;
 
-		if (epoch & EPOCH)
+		if (epoch & EPOCH_BIT)
 			return epoch;
-		/* Two steps, so that a fork in the middle of them is noticed: the epoch is drawn
-		 * after the first, and the second fails in the child, where the page is zero again
-		 * or has the number of an attempt that began after the fork. Threads may race
-		 * through here. */
+		/* In two steps, so that a fork between them is noticed: first the number of the
+		 * attempt is stored, then the epoch is drawn and replaces it. In a child that was
+		 * forked in between, the page is zero or has the number of a later attempt, and the
+		 * replacement fails. Otherwise parent and child could have the same epoch. Threads
+		 * may race here. */
 		if (epoch == 0) {
 			epoch = ++attempts;
 			if (!atomic_compare_exchange_strong(&page->epoch, &none, epoch))
@@ -128,14 +128,14 @@ uint64_t process_epoch(void)
 
 #define PIDFS_MAGIC 0x50494446
 
-/* The kernel's struct statx, which not every libc has. */
+/* The kernel's struct statx: not every libc declares it. */
 struct file {
 	uint32_t mask, block_bytes;
 	uint64_t attributes;
 	uint32_t links, user, group, mode;
 	uint64_t inode, rest[27];
 };
-_Static_assert(sizeof(struct file) == 256, "as large as the kernel's");
+_Static_assert(sizeof(struct file) == 256, "has the size of the kernel's");
 #define STATX_INODE 0x100
 
 static uint64_t inode_on_pidfs(int pidfd)
@@ -143,19 +143,19 @@ static uint64_t inode_on_pidfs(int pidfd)
 	struct statfs system;
 	struct file file;
 
-	/* Before Linux 6.9 all pidfds were one inode of another file system. */
+	/* Before Linux 6.9 all pidfds shared one inode, on another file system. */
 	if (syscall(SYS_fstatfs, (long)pidfd, &system) || system.f_type != PIDFS_MAGIC ||
 	    syscall(SYS_statx, (long)pidfd, "", (long)AT_EMPTY_PATH, (long)STATX_INODE, &file))
 		return 0;
-	return file.inode & ~EPOCH;
+	return file.inode & ~EPOCH_BIT;
 }
 
-/* Whether the kernel gives no such number: asked once. */
+/* Whether the kernel has no such numbers. */
 static _Atomic bool without_number;
 
-/* Process IDs will not do: process 1 of a PID namespace has a child who is process 1 of another
- * one. From Linux 6.9 on pidfds are files of a file system of their own, and the inode is a number
- * that no two processes have. Not where numbers have 32 bits: there it comes round. */
+/* The process ID will not do: process 1 of a PID namespace may fork process 1 of another one. From
+ * Linux 6.9 on, pidfds have a file system of their own, on which no two processes have the same
+ * inode number. Not so on 32-bit machines, where inode numbers wrap around. */
 static uint64_t kernel_number(void)
 {
 	uint64_t number = 0;

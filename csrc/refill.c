@@ -22,7 +22,8 @@ bool fetch_from_vdso(struct state *state)
 	return true;
 }
 
-/* Entropy of this moment into state->working_key. */
+/* Fresh entropy into state->working_key: from the vDSO, or from the system call if the vDSO has
+ * given VDSO_REFILLS times in a row or does not work. A drop zeroes the count, which is safe. */
 static bool fetch_entropy(struct state *state, unsigned int flags)
 {
 	uint32_t left = READ_ONCE(state->vdso_refills);
@@ -38,7 +39,7 @@ static bool fetch_entropy(struct state *state, unsigned int flags)
 	return true;
 }
 
-/* SECRET may be anywhere in the batch. */
+/* SECRET may be anywhere in the batch, so it need not be aligned. */
 typedef uint64_t __attribute__((may_alias, aligned(1))) key_word;
 
 ERASES_REGISTERS bool derive_key(struct state *state, const uint8_t secret[CHACHA20_KEY_BYTES],
@@ -52,10 +53,11 @@ ERASES_REGISTERS bool derive_key(struct state *state, const uint8_t secret[CHACH
 	return true;
 }
 
-/* In a clone of the machine all of it may happen again, with the same key, where the kernel's
- * generator was cloned too. So the clock is the nonce, and is read last: two clones part at the
- * first run that begins after they were resumed and finds their clocks apart. In one machine a key
- * has one run and one nonce: what is done again has a new key. */
+/* The nonce is the clock, for the sake of cloned machines. If the kernel's generator was cloned
+ * too, both clones derive the same keys; with the clock they diverge at the first run for which
+ * their clocks differ. It is read last, so that this holds for clones made while the key was
+ * derived. Otherwise the nonce could be zero: no key is used for two runs, since a draw that is
+ * redone has derived a new one. */
 void compute_keystream(struct state *state, uint8_t *out, size_t bytes)
 {
 	const uint64_t nonce = clock_read(thread_needs_coarse_clock());

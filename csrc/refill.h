@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs of keystream, and the key of each: entropy that the kernel gives for it, mixed with what the
- * state had before. */
+/* Runs of keystream, each under a key of its own: fresh entropy from the kernel mixed with a secret
+ * of the state's. */
 #ifndef VGETRANDOM_REFILL_H
 #define VGETRANDOM_REFILL_H
 
@@ -11,27 +11,28 @@
 #include <stdint.h>
 
 /* After one refill with entropy from getrandom(2), this many may take it from the vDSO. The
- * vDSO's own key lies in the page too: an attacker who stole both keys could follow the generator
- * until the kernel reseeds. */
+ * vDSO's key lies in the page as well: if it gave all entropy, an attacker who had once read the
+ * page could compute every refill until the kernel reseeds. */
 #define VDSO_REFILLS 63
 
-/* Entropy of this moment into state->working_key, over the vDSO; false where that gives none. What
- * it leaves in its opaque state is shown to the watch. */
+/* Fresh entropy from the vDSO into state->working_key; false if it gives none. The watch compares
+ * what the vDSO leaves in its opaque state. */
 bool fetch_from_vdso(struct state *state);
 
-/* The key of the next run, in state->working_key: entropy of this moment mixed with SECRET, which
- * is erased or overwritten next. Either of the two alone would make it unpredictable. False where
- * the kernel gives none. */
+/* Puts the next run's key into state->working_key: fresh entropy mixed with SECRET, either of which
+ * suffices to make the key unpredictable. The caller must erase SECRET next, or the key could be
+ * computed later from a stolen state. False if the kernel gives no entropy. */
 bool derive_key(struct state *state, const uint8_t secret[CHACHA20_KEY_BYTES], unsigned int flags);
 
-/* One run of keystream, of whole groups, under the key at work, which is erased. */
+/* One run of keystream, in whole groups, under state->working_key, which is erased. */
 void compute_keystream(struct state *state, uint8_t *out, size_t bytes);
 
-/* A new key and a new batch, in one run that overwrites the old ones. False where the kernel gives
- * no entropy. */
+/* Overwrites key and batch by one run of keystream (fast key erasure). False if the kernel gives no
+ * entropy. */
 bool refill(struct state *state, unsigned int flags);
 
-/* Looks for the kernel's generation now, not at some refill. */
+/* Looks for the kernel's generation now instead of at a later refill, while a system call may still
+ * be made and info() is being asked. */
 void look_for_generation(void);
 
 #endif

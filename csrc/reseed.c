@@ -34,21 +34,23 @@ bool reseed(struct slot *slot, unsigned int flags)
 	wipe(state->key, KEYSTREAM_BYTES);
 	state->available = 0;
 	state->vdso_refills = VDSO_REFILLS;
-	/* Found now, the watched word covers this key already. */
+	/* If this finds the word to watch, it is watched for this key already. */
 	if (watch_looking())
 		fetch_from_vdso(state);
-	/* Before the key is fetched: a fork or a reseed in between is noticed after the draw. The
-	 * fence keeps two orders, also in the eyes of other processors:
-	 * - the watched words are loaded before the key is fetched; or a key from before the kernel
-	 *   reseeded could be taken for one from after it (as in lib/vdso/getrandom.c);
-	 * - the generation is stored before the key is fetched and the caller's bytes are read; or
-	 *   it could overwrite a request whose bytes the key has not got (vgetrandom_reseed()). */
+	/* The generation is stored before the key is fetched; were it the other way round, a fork
+	 * or a reseed in between would go unnoticed. The fence keeps two orders, on all processors:
+	 * - The watched words are loaded before the key is fetched. Otherwise a key from before a
+	 *   reseed of the kernel could pass for one from after it (lib/vdso/getrandom.c has the
+	 *   same order).
+	 * - The generation is stored before the key is fetched and the caller's bytes are read.
+	 *   Otherwise it could overwrite a request whose bytes this key does not contain; see
+	 *   vgetrandom_reseed(). */
 	state->vm_generation = vm_generation();
 	atomic_store_explicit(&state->generation, kernel_generation(), memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
-	/* Once more: a handler may have forked since the first time, and this child would take what
-	 * its parent's threads left for theirs until its next reseed. From the store on, a fork
-	 * wipes the generation, and all of this is done again. */
+	/* Again, because a signal handler may have forked since the first call: the child would
+	 * take slots of threads that it does not have for taken until its next reseed. After the
+	 * store above a fork zeroes the generation, and all of this is redone. */
 	states_after_fork(slot);
 	ssize_t got = getrandom_counted(state->key, CHACHA20_KEY_BYTES, flags);
 
@@ -58,8 +60,8 @@ bool reseed(struct slot *slot, unsigned int flags)
 			errno = EIO;
 		return false;
 	}
-	/* Here and nowhere else: every later key of this state comes from this one, as do the keys
-	 * of bulk requests, and none is used whose beginning is not valid any more. */
+	/* To add them here is enough: every later key of this state, of bulk requests too, is
+	 * derived from this one until the next reseed. */
 	additional_add(state->key);
 	slot->keyed = true;
 	count(&counters()->reseeds[reason]);
@@ -71,11 +73,11 @@ static void request_reseed(struct state *state)
 	atomic_store_explicit(&state->generation, REQUESTED_GENERATION, memory_order_relaxed);
 }
 
-/* What the caller did before, and the bytes, come before the marks: a thread that begins to fetch a
+/* The fence orders the caller's bytes before the marks on the states. A thread that is fetching a
  * key stores its generation, fences, and then reads the bytes (reseed()). So either it sees them,
- * or its generation is overwritten by the mark and the key is fetched again. A thread that claims
- * a state meanwhile does both after the claim: where the claim is not seen here, it sees the bytes.
- * additional.pml is the same for a model checker. */
+ * or the mark overwrites its generation and it fetches a key again. A thread that claims a state at
+ * the same time does all of that after the claim: if states_visit() misses the claim, the thread
+ * sees the bytes. additional.pml shows this to a model checker. */
 void vgetrandom_reseed(const void *additional, size_t len)
 {
 	int saved_errno = errno;

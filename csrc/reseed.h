@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys straight from the kernel: a state's first, and a new one whenever something has happened to
- * the old one or somebody has asked for it. */
+/* Reseeding: keys straight from the kernel. A state is reseeded before its first use; after a drop,
+ * a fork or a reseed of the kernel; and on request. */
 #ifndef VGETRANDOM_RESEED_H
 #define VGETRANDOM_RESEED_H
 
@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* A new key; the batch is empty afterwards. False with errno set where the kernel gives none. */
+/* Fetches a new key and empties the batch. False with errno set if the kernel gives no key. */
 bool reseed(struct slot *slot, unsigned int flags);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread's generator: the part that lives in one page of droppable memory.
+/* A generator's state: what lives in one page of droppable memory.
  *
- * The kernel may turn the whole page to zeros between any two instructions, so zero is the safe
- * value of every field: no valid generation, nothing available, a key that is never used because
- * the generation beside it is gone too.
+ * The kernel may zero the whole page between any two instructions, so zero is a safe value of every
+ * field: no valid generation, nothing available, and a key whose output is thrown away because the
+ * generation is gone with it. One page, because pages are dropped one by one: a key in another page
+ * than its generation could vanish without a trace.
  */
 #ifndef VGETRANDOM_STATE_H
 #define VGETRANDOM_STATE_H
@@ -27,14 +28,17 @@ struct state {
 	 * overwrite the first with REQUESTED_GENERATION. */
 	_Atomic uint64_t generation;
 	uint64_t vm_generation;
-	uint32_t available;    /* the last bytes of the batch, not yet served */
-	uint32_t vdso_refills; /* how many more refills may take the vDSO's word for entropy */
-	uint8_t working_key[CHACHA20_KEY_BYTES]; /* the key at work: from the kernel, mixed with
-						    ours */
-	/* Aligned, so that vector registers are stored into one cache line each. */
-	_Alignas(64) uint8_t key[CHACHA20_KEY_BYTES]; /* goes into the next refill; and: */
-	uint8_t batch[BATCH_BYTES]; /* both are overwritten by one run of keystream */
-	_Alignas(64) uint8_t opaque[OPAQUE_BYTES]; /* the vDSO's own state */
+	uint32_t available;    /* how many bytes, at the end of the batch, are not yet served */
+	uint32_t vdso_refills; /* how many more refills may take entropy from the vDSO */
+	/* The key of the run that is being computed: the kernel's entropy, mixed with a secret of
+	 * ours. */
+	uint8_t working_key[CHACHA20_KEY_BYTES];
+	/* One run of keystream overwrites both: the secret that the next refill's key is derived
+	 * from, and the bytes to be served. Aligned, so that a vector register never stores into
+	 * two cache lines. */
+	_Alignas(64) uint8_t key[CHACHA20_KEY_BYTES];
+	uint8_t batch[BATCH_BYTES];
+	_Alignas(64) uint8_t opaque[OPAQUE_BYTES]; /* the state of the vDSO's getrandom */
 };
 
 _Static_assert(KEYSTREAM_BYTES % CHACHA20_GROUP_BYTES == 0,

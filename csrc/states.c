@@ -16,11 +16,13 @@
 #include <stddef.h>
 #include <unistd.h>
 
-/* As many states as fit, with 4 KiB pages, under the smallest RLIMIT_MEMLOCK that is common. */
+/* With pages of 4 KiB, a slab and the pool of additional.c can be locked under the smallest common
+ * RLIMIT_MEMLOCK, 64 KiB. */
 #define SLOTS_PER_SLAB 15
 
-/* Nothing here takes a lock: a fork could leave it held for ever, a signal handler could wait for
- * the thread it interrupted. Slabs are only ever added, slots change hands by compare-and-swap. */
+/* There is no lock here: a forked child could find it held for ever by a thread that it does not
+ * have, and a signal handler could wait for the thread that it interrupted. So slabs are added and
+ * never removed, and slots change owners by compare-and-swap. */
 struct slab {
 	struct slab *next;
 	struct slot slots[SLOTS_PER_SLAB];
@@ -28,8 +30,7 @@ struct slab {
 
 static _Atomic(struct slab *) slabs;
 
-/* The slots that there have been. */
-static _Atomic unsigned int numbered;
+static _Atomic unsigned int slots_made; /* spreads the slots over the counters */
 
 THREAD_LOCAL struct thread this_thread;
 
@@ -57,8 +58,8 @@ static struct slot *claim_free(uint64_t claimant)
 	return NULL;
 }
 
-/* A new slab whose first slot is claimed already, or a slot of one that others added meanwhile:
- * threads that begin at the same time should not each add one. */
+/* Adds a slab, with its first slot claimed. If another thread has added one meanwhile, takes a slot
+ * of that: threads that start at the same time must not add a slab each. */
 static struct slot *claim_new(uint64_t claimant)
 {
 	size_t page = page_size();
@@ -75,7 +76,7 @@ static struct slot *claim_new(uint64_t claimant)
 	}
 	for (size_t i = 0; i < SLOTS_PER_SLAB; i++) {
 		slab->slots[i].state = (struct state *)(void *)(pages + i * page);
-		slab->slots[i].counters = (uint8_t)(1 + numbered++ % (COUNTERS - 1));
+		slab->slots[i].counters = (uint8_t)(1 + slots_made++ % (COUNTERS - 1));
 	}
 	slab->slots[0].owner = claimant;
 	slab->next = slabs;
@@ -91,31 +92,33 @@ static struct slot *claim_new(uint64_t claimant)
 	return &slab->slots[0];
 }
 
-static void give_back(struct slot *slot)
+static void release(struct slot *slot)
 {
 	slot->keyed = false;
 	atomic_store_explicit(&slot->owner, 0, memory_order_release);
 }
 
-/* The thread-exit hook. It allocates nothing and calls nothing that could. */
+/* The thread-exit hook. It must not allocate: the allocator's own hook for this thread may have run
+ * already. */
 static void exit_thread(void *slot)
 {
 	struct slot *mine = slot;
 
-	this_thread.closed = true;
-	this_thread.lacks = LACKS_TIME;
+	this_thread.may_not_claim = true;
+	this_thread.lacks = CLAIMING_OR_EXITING;
 	this_thread.state = NULL;
 	this_thread.slot = NULL;
 	barrier();
 	wipe(mine->state, sizeof(*mine->state));
-	give_back(mine);
+	release(mine);
 }
 
 /* Stored as one more than the key, so that zero means none yet. */
 static _Atomic uint64_t exit_key;
 
-/* glibc takes keys by compare-and-swap. Elsewhere (musl) a lock is taken, which the thread that a
- * handler interrupted may hold, or one that a raw clone() left behind: no draw asks for a key. */
+/* Whether a draw may call pthread_key_create(3). glibc's takes keys by compare-and-swap. Other C
+ * libraries (musl) take a lock, which may be held by the thread that a signal handler interrupted,
+ * or by one that a raw clone() left behind: a draw would wait for ever. */
 #ifdef __GLIBC__
 #define DRAWS_MAKE_EXIT_KEY 1
 #else
@@ -136,9 +139,9 @@ static bool make_exit_key(void)
 	return true;
 }
 
-/* So early that there is a key to be had, and one of the first 32, for which glibc allocates
- * nothing. Where there is none, or a draw is made before this, draws try again (glibc), and
- * vgetrandom_prepare() does. */
+/* At load, because keys run out (PTHREAD_KEYS_MAX), and because glibc allocates in
+ * pthread_setspecific() for keys beyond the first 32. If none is to be had, or a thread draws
+ * before this, later draws try again (with glibc), and vgetrandom_prepare() does. */
 __attribute__((constructor)) static void make_exit_key_at_load(void)
 {
 	make_exit_key();
@@ -151,12 +154,13 @@ static bool run_at_thread_exit(struct slot *slot)
 
 /* ---- fork ---- */
 
-/* The epoch of the process whose slots are known to have nobody's from before a fork. */
+/* The epoch of the last process that has reclaimed slots, or had none to reclaim. */
 static _Atomic uint64_t reclaimed_in;
 
-/* Frees what the threads held that this process was forked without. Only the one thread that came
- * through the fork may call it: it alone knows that every other of that age is gone, and two
- * threads with one state would be the end of the generator (glibc 2.41 nearly had it). */
+/* Frees the slots of the parent's threads, which this process does not have. Only the thread that
+ * came through the fork may call it, since no other thread of that age can exist; if a slot were
+ * freed that is in use, two threads would share a state and draw the same bytes (glibc 2.41 nearly
+ * had this fault). */
 static void reclaim(const struct slot *mine)
 {
 	FOR_EACH_SLOT(slab, slot)
@@ -165,22 +169,21 @@ static void reclaim(const struct slot *mine)
 
 		if (slot == slab->slots)
 			memory_after_fork(slot->state, SLOTS_PER_SLAB * page_size());
-		/* The epoch of now, asked for after the owner: a signal handler may have forked
-		 * in the middle of all this and begun threads in the child, whose slots are of its
-		 * epoch. The kernel has wiped the page. */
-		if (slot != mine && (owner & EPOCH) && owner != process_epoch())
-			give_back(slot);
+		/* The epoch is read for each slot, after its owner: a signal handler may have
+		 * forked in the middle of this loop and have started threads in the child, whose
+		 * slots have the child's epoch. */
+		if (slot != mine && (owner & EPOCH_BIT) && owner != process_epoch())
+			release(slot);
 	}
 }
 
 static uint64_t object_of(uint64_t epoch)
 {
-	uint64_t object = epoch & ~EPOCH;
+	uint64_t object = epoch & ~EPOCH_BIT;
 
 	return object ? object : 1;
 }
 
-/* The object came through the fork with the memory. */
 static void object_after_fork(struct slot *slot)
 {
 	uint64_t epoch = process_epoch();
@@ -201,8 +204,8 @@ void states_after_fork(struct slot *slot)
 		object_after_fork(slot);
 		return;
 	}
-	/* A slot from before the fork is what proves that this thread came through it. Again, if a
-	 * handler forked meanwhile. */
+	/* An owner of another epoch proves that this thread came through a fork. A loop, because a
+	 * signal handler may fork meanwhile. */
 	while (mine->owner != (epoch = process_epoch())) {
 		reclaim(mine);
 		reclaimed_in = epoch;
@@ -211,7 +214,7 @@ void states_after_fork(struct slot *slot)
 	}
 }
 
-/* No process that this one comes from had states before: no fork is to be settled. */
+/* Where neither this process nor a parent has had slots before, there is nothing to reclaim. */
 static void note_first_claim(uint64_t epoch)
 {
 	uint64_t none = 0;
@@ -219,7 +222,8 @@ static void note_first_claim(uint64_t epoch)
 	atomic_compare_exchange_strong(&reclaimed_in, &none, epoch);
 }
 
-/* A free slot; in a child that nobody has settled yet, its page is locked again. */
+/* A free slot. If this is a child in which nobody has reclaimed slots yet, its page is not locked:
+ * locks are not inherited. */
 static struct slot *claim_old(uint64_t epoch, uint64_t owner)
 {
 	struct slot *slot = claim_free(owner);
@@ -229,9 +233,9 @@ static struct slot *claim_old(uint64_t epoch, uint64_t owner)
 	return slot;
 }
 
-/* Without a slot, the thread that came through a fork is known by being the main one. Returns the
- * epoch of the process that this was settled for: a slot claimed under a later one would look as if
- * it had been settled for that. */
+/* A thread without a slot knows that it came through a fork by being the main thread. Returns the
+ * epoch that was settled. The caller must claim under this one: if a handler forks right after
+ * this, a slot claimed under the child's epoch would hide that the child has not been settled. */
 static uint64_t settle_after_fork_without_slot(void)
 {
 	uint64_t epoch;
@@ -243,8 +247,8 @@ static uint64_t settle_after_fork_without_slot(void)
 	return epoch;
 }
 
-/* Each thread may have forbidden itself the counter. One that does so later gets SIGSEGV, as it
- * does from libc's clock_gettime(3). Children inherit it. */
+/* PR_SET_TSC holds for one thread and its children. A thread that sets it after its first draw gets
+ * SIGSEGV, as it does from libc's clock_gettime(3): to ask at every draw would be a system call. */
 bool thread_needs_coarse_clock(void)
 {
 	if (this_thread.clock == CLOCK_NOT_ASKED)
@@ -252,7 +256,7 @@ bool thread_needs_coarse_clock(void)
 	return this_thread.clock == CLOCK_COARSE;
 }
 
-/* Leaves the thread with a slot or says what it lacks. */
+/* Claims a slot for the calling thread, or returns what is lacking. */
 static enum lack claim(struct slot **claimed, bool in_draw)
 {
 	bool usable = memory_usable();
@@ -262,7 +266,7 @@ static enum lack claim(struct slot **claimed, bool in_draw)
 		return LACKS_MEMORY;
 	if (in_draw && !DRAWS_MAKE_EXIT_KEY ? !exit_key : !make_exit_key())
 		return LACKS_EXIT_HOOK;
-	/* Now, because a state's later draws may make no system call but getrandom(2). */
+	/* Now, because later draws from a state may make no system call but getrandom(2). */
 	if (!chacha20_choose())
 		return LACKS_MEMORY;
 	note_first_claim(process_epoch());
@@ -276,10 +280,10 @@ static enum lack claim(struct slot **claimed, bool in_draw)
 	if (!slot)
 		return LACKS_MEMORY;
 	if (!run_at_thread_exit(slot)) {
-		give_back(slot);
+		release(slot);
 		return LACKS_EXIT_HOOK;
 	}
-	/* Now, because later draws may make no system call but getrandom(2). */
+	/* For the same reason. */
 	thread_needs_coarse_clock();
 	*claimed = slot;
 	return LACKS_NOTHING;
@@ -289,7 +293,8 @@ struct slot *state_claim_for_object(void)
 {
 	bool usable = memory_usable();
 
-	/* Now, where no state is kept too: words may make no system call but getrandom(2). */
+	/* Now, even if there will be no state: drawing words may make no system call but
+	 * getrandom(2). */
 	process_has_page();
 	thread_needs_coarse_clock();
 	prepare_first_draw();
@@ -304,47 +309,47 @@ struct slot *state_claim_for_object(void)
 	return slot ? slot : claim_new(object_of(epoch));
 }
 
-void state_give_back(struct slot *slot)
+void state_release(struct slot *slot)
 {
 	wipe(slot->state, sizeof(*slot->state));
-	give_back(slot);
+	release(slot);
 }
 
-#define LONGEST_PAUSE 65536
+#define MAX_BACKOFF 65536
 
-static void pause_claiming(void)
+static void back_off(void)
 {
-	if (this_thread.pause == 0)
-		this_thread.pause = 1;
-	this_thread.paused = this_thread.pause - 1;
-	if (this_thread.pause < LONGEST_PAUSE)
-		this_thread.pause *= 2;
+	if (this_thread.backoff == 0)
+		this_thread.backoff = 1;
+	this_thread.backoff_left = this_thread.backoff - 1;
+	if (this_thread.backoff < MAX_BACKOFF)
+		this_thread.backoff *= 2;
 }
 
 static void try_to_claim(bool in_draw)
 {
-	if (this_thread.closed || memory_kind() == MEMORY_NONE)
+	if (this_thread.may_not_claim || memory_kind() == MEMORY_NONE)
 		return;
-	if (this_thread.paused > 0) {
-		this_thread.paused--;
+	if (this_thread.backoff_left > 0) {
+		this_thread.backoff_left--;
 		return;
 	}
-	/* From here on a signal handler that draws leaves the claiming to us. */
-	this_thread.closed = true;
-	this_thread.lacks = LACKS_TIME;
+	/* A signal handler that draws from here on must not claim a second slot. */
+	this_thread.may_not_claim = true;
+	this_thread.lacks = CLAIMING_OR_EXITING;
 	barrier();
 	struct slot *slot = this_thread.slot;
-	/* One that drew a moment ago may have done it. */
+	/* A handler that drew just before may have claimed one for this thread. */
 	enum lack lacks = slot ? LACKS_NOTHING : claim(&slot, in_draw);
 
 	this_thread.slot = slot;
 	barrier();
 	this_thread.state = slot ? slot->state : NULL;
 	if (lacks != LACKS_NOTHING)
-		pause_claiming();
+		back_off();
 	this_thread.lacks = (uint8_t)lacks;
 	barrier();
-	this_thread.closed = false;
+	this_thread.may_not_claim = false;
 }
 
 void state_claim(void)
@@ -356,7 +361,7 @@ void state_claim_now(void)
 {
 	if (this_thread.slot)
 		return;
-	this_thread.paused = 0;
+	this_thread.backoff_left = 0;
 	try_to_claim(false);
 }
 
@@ -376,7 +381,7 @@ void state_notes(struct notes *notes)
 		     "or no memory for its value: until another attempt succeeds, each of "
 		     "this thread's requests is a getrandom(2) call");
 		break;
-	case LACKS_TIME:
+	case CLAIMING_OR_EXITING:
 		note(notes, "this thread is ending, or in a signal handler in the middle of its "
 			    "first draw: each of its requests is a getrandom(2) call");
 		break;

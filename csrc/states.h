@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who holds which state: one per thread, in pages that are reused when a thread ends. */
+/* Which thread or object holds which state. States are reused when a thread ends. */
 #ifndef VGETRANDOM_STATES_H
 #define VGETRANDOM_STATES_H
 
@@ -12,47 +12,49 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Owners are 64-bit words that change by compare-and-swap, in signal handlers too. Where that is a
- * function of the compiler's library which takes a lock (32-bit MIPS), a handler could wait for the
- * thread that it interrupted. */
+/* Owners are 64-bit words that change by compare-and-swap, in signal handlers too. Where libatomic
+ * takes a lock for that (32-bit MIPS), a handler could wait for the very thread it interrupted. */
 #if ATOMIC_LLONG_LOCK_FREE != 2
 #error "vgetrandom needs 64-bit atomic operations without locks; this architecture has none"
 #endif
 
-/* A state's entry in the books, in ordinary memory: what must survive the page's wiping. */
+/* What is known about a state. It is in ordinary memory because it must survive drops and forks,
+ * which zero the state. */
 struct slot {
-	/* 0: free; a thread's: the epoch it was claimed in; an object's: the same without its
-	 * highest bit. */
+	/* 0 if free. A thread's slot holds the epoch (process.h) it was claimed in; an object's the
+	 * same without EPOCH_BIT. */
 	_Alignas(128) _Atomic uint64_t owner;
 	struct state *state;
-	bool keyed;       /* has had a key since it was claimed */
-	uint8_t counters; /* which counters are its own (counters.h) */
+	bool keyed;       /* the state has had a key since it was claimed */
+	uint8_t counters; /* the index of its counters (counters.h) */
 };
 
 /* Why a thread has no state. */
 enum lack {
-	LACKS_NOTHING, /* it has one, or has never tried */
+	LACKS_NOTHING, /* it has one, or has not tried to claim one */
 	LACKS_MEMORY,
-	LACKS_EXIT_HOOK, /* no pthread key is left, or none of its thread-specific data */
-	LACKS_TIME,      /* it is ending, or just claiming one */
+	LACKS_EXIT_HOOK,     /* no pthread key is left, or no memory for its value */
+	CLAIMING_OR_EXITING, /* it is claiming one at this moment, or ending */
 };
 
-/* Which clock it takes nonces from (clock.h). */
+/* Which clock a thread takes nonces from (clock.h). */
 enum thread_clock { CLOCK_NOT_ASKED, CLOCK_COUNTER, CLOCK_COARSE };
 
-/* A thread's own record, outside the droppable page. */
+/* A thread's record. It must not be in the droppable page: a drop in the middle of a draw would
+ * make the state look unused, and a signal handler would draw the same bytes from it. */
 struct thread {
-	struct state *state; /* NULL while a draw has it out, and before the first draw */
-	struct slot *slot;   /* NULL before the first draw */
-	bool closed;         /* has no state and takes none: claiming its slot, or exiting */
-	uint8_t lacks;       /* enum lack */
-	uint32_t pause;      /* draws between its last attempt to claim one and the next */
-	uint32_t paused;     /* how many of them are left */
-	uint8_t clock;       /* enum thread_clock */
+	struct state *state;   /* NULL while a draw has it out, and before the first draw */
+	struct slot *slot;     /* NULL before the first draw */
+	bool may_not_claim;    /* it is claiming a slot at this moment, or ending */
+	uint8_t lacks;         /* enum lack: why it has no state */
+	uint32_t backoff;      /* draws from the last failed attempt to claim a slot to the next */
+	uint32_t backoff_left; /* how many of these are left */
+	uint8_t clock;         /* enum thread_clock */
 };
 
-/* initial-exec: an access may neither allocate nor take a lock, because a signal handler makes
- * it too. glibc keeps room for such variables in libraries that are loaded late; musl does not. */
+/* initial-exec, because signal handlers access it too, and other models may allocate or take a lock
+ * at a thread's first access. glibc reserves room for such variables of libraries that are loaded
+ * by dlopen(3); musl does not. */
 #ifdef __GLIBC__
 #define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
 #else
@@ -61,24 +63,25 @@ struct thread {
 
 extern THREAD_LOCAL struct thread this_thread HIDDEN;
 
-/* Gives the calling thread a state of its own, if it can have one. What was missing at the last
- * attempt is asked for again after 1, 2, 4 and so on draws, at most 65,536: a draw that tries costs
- * three times one that does not. */
+/* Gives the calling thread a state, if one can be had. After a failed attempt it does nothing for
+ * 1, 2, 4 and so on up to 65,536 draws, because an attempt makes a draw take three times as long.
+ */
 void state_claim(void);
 
-/* As state_claim(), but tries now. */
+/* As state_claim(), without waiting for the next attempt. */
 void state_claim_now(void);
 
-/* Why the calling thread has no state, unless memory_notes() has said it of all. */
+/* Why the calling thread has no state; nothing if the reason holds for all threads, which
+ * memory_notes() tells. */
 void state_notes(struct notes *notes);
 
-/* Whether the calling thread may not read the CPU's counter: asked when it gets its state, or,
- * where it has none, when it first computes for an object. */
+/* Whether the calling thread may not read the CPU's counter. The kernel is asked once per thread:
+ * when it claims its state or, if it has none, when it first draws from an object's. */
 bool thread_needs_coarse_clock(void);
 
-/* Takes the calling thread's state out, claiming one at the first draw. NULL where it is out
- * already (this is a signal handler that interrupted a draw) or cannot be had: then the kernel
- * serves the request. */
+/* Takes the calling thread's state out of its record, after claiming one if this is its first draw.
+ * NULL if there is none, or if it is out already because this is a signal handler that interrupted
+ * a draw: then the kernel must serve the request. */
 static inline struct state *state_check_out(void)
 {
 	if (!this_thread.state && !this_thread.slot)
@@ -96,18 +99,19 @@ static inline void state_check_in(struct state *state)
 	this_thread.state = state;
 }
 
-/* Settles, after a fork, what became of the other threads' states, if SLOT is a thread's; an
- * object's is still that object's. Cheap where there was none. To be called with the state out,
- * before its key is fetched. */
+/* If there was a fork since SLOT was last used: makes the slot this process's, locks pages again,
+ * and frees the slots of threads that did not come along, if SLOT is a thread's. Cheap if there was
+ * none. To be called with the state taken out, before its key is fetched. */
 void states_after_fork(struct slot *slot);
 
-/* Gives an object that is no thread a state, or NULL where none can be had: for as long as it
- * exists, in this process and in those forked from it. Who uses it sees to it that nobody else does
- * at the same time. */
+/* Claims a state for an object instead of a thread; NULL if none can be had. The object keeps it
+ * until state_release(), in forked children too. Its user must see to it that only one thread at a
+ * time draws from it. */
 struct slot *state_claim_for_object(void);
-void state_give_back(struct slot *slot);
+void state_release(struct slot *slot);
 
-/* Runs VISIT on every state that a thread holds, while those threads may be drawing. */
+/* Calls VISIT for every state that is claimed. The threads that hold them may be drawing meanwhile.
+ */
 void states_visit(void (*visit)(struct state *state));
 
 #endif

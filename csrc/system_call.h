@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* System calls as the kernel has them, errno included.
+/* System calls without libc's wrappers. The core uses no others, for two reasons:
  *
- * libc's open(), read() and close() are cancellation points: in a thread that pthread_cancel(3) has
- * met they do not return, so that a draw would end with the thread and leave its descriptor behind.
- * And mmap() may be somebody else's, who allocates or logs: inside a draw, perhaps in a signal
- * handler. No file of the core calls libc for what the kernel does. Which calls are made when is a
- * promise to sandboxes (docs/sandboxes.md).
+ * - libc's open(), read() and close() are cancellation points. In a thread that has been cancelled
+ * they do not return: the draw would end there, and its descriptor would stay open.
+ * - Programs replace mmap() and other functions by ones that allocate or log, which a draw, perhaps
+ * in a signal handler, must not do.
+ *
+ * Which system calls are made when is a promise to sandboxes (docs/sandboxes.md).
  */
 #ifndef VGETRANDOM_SYSTEM_CALL_H
 #define VGETRANDOM_SYSTEM_CALL_H
@@ -20,8 +21,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* ThreadSanitizer sees libc's calls alone. Without them it takes two mappings that came to lie in
- * the same place, one after the other, for one. */
+/* ThreadSanitizer sees only libc's calls. Without them it takes two mappings that were at the same
+ * address one after the other for one, and reports races. */
 #if defined(__SANITIZE_THREAD__)
 #define MAP_THROUGH_LIBC 1
 #elif defined(__has_feature)
@@ -46,7 +47,7 @@ static inline int system_munmap(const void *pages, size_t size)
 
 #else
 
-/* The kernel reads whole registers: each argument is as wide as one. NULL on failure. */
+/* NULL on failure. The kernel reads whole registers, so each argument is made as wide as one. */
 static inline void *system_mmap(size_t size, int protection, int flags, int fd)
 {
 #ifdef SYS_mmap2
@@ -66,7 +67,7 @@ static inline int system_munmap(const void *pages, size_t size)
 
 #endif
 
-/* These return -1 on failure, as libc's do. */
+/* These return -1 with errno set on failure, as libc's do. */
 
 static inline int system_madvise(const void *pages, size_t size, int advice)
 {
@@ -78,7 +79,7 @@ static inline int system_mlock2(const void *pages, size_t size, unsigned int fla
 	return (int)syscall(SYS_mlock2, pages, size, (unsigned long)flags);
 }
 
-/* For reading, and closed when the process runs another program. */
+/* Opens for reading, with O_CLOEXEC. */
 static inline int system_open(const char *path)
 {
 	return (int)syscall(SYS_openat, (long)AT_FDCWD, path, (long)(O_RDONLY | O_CLOEXEC), 0L);
@@ -104,13 +105,13 @@ static inline int system_ioctl(int fd, unsigned long request, void *argument)
 	return (int)syscall(SYS_ioctl, (long)fd, request, argument);
 }
 
-/* For what has one argument. */
+/* For requests with one argument. */
 static inline int system_prctl(int option, void *argument)
 {
 	return (int)syscall(SYS_prctl, (long)option, argument, 0L, 0L, 0L);
 }
 
-/* errno stays as it is: it tells of what was tried with FD. */
+/* Leaves errno alone: callers return the error of what they did with FD. */
 static inline void system_close(int fd)
 {
 	int error = errno;
@@ -119,8 +120,8 @@ static inline void system_close(int fd)
 	errno = error;
 }
 
-/* Sets the calling thread's whole signal mask. The kernel's own kind of set, 64 bits: libc's would
- * leave out the signals that libc keeps for itself. */
+/* Sets the calling thread's signal mask, in the kernel's format of 64 bits: sigprocmask(3) would
+ * leave out the signals that libc uses internally. */
 static inline int system_block_signals(const uint64_t *signals, uint64_t *before)
 {
 	return (int)syscall(SYS_rt_sigprocmask, (long)SIG_SETMASK, signals, before,

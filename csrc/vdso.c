@@ -13,22 +13,23 @@
 #define VDSO_GETRANDOM "__vdso_getrandom"
 #endif
 
-/* The words of DT_HASH; two ABIs have wider ones than the others. */
+/* A word of DT_HASH: 64 bits in two ABIs, 32 in all others. */
 #if defined(__s390x__) || defined(__alpha__)
 typedef uint64_t hash_word;
 #else
 typedef uint32_t hash_word;
 #endif
 
-/* The symbols that the dynamic section of an ELF image lists. */
+/* What the dynamic section of an ELF image says of its symbols. */
 struct symbols {
 	const ElfW(Sym) * table;
 	const char *names;
 	size_t count;
-	uintptr_t bias; /* from an address in the file to one in memory */
+	uintptr_t bias; /* to be added to addresses in the file */
 };
 
-/* DT_GNU_HASH does not say how many symbols there are: the longest chain's end does. */
+/* DT_GNU_HASH does not contain the number of symbols. The last symbol is at the end of the chain
+ * that starts furthest back. */
 static size_t count_gnu_hash(const uint32_t *hash)
 {
 	uint32_t buckets = hash[0], first = hash[1], bloom_words = hash[2], last = 0;
@@ -97,8 +98,8 @@ uintptr_t vdso_function_of(uintptr_t base, const char *name)
 	return 0;
 }
 
-/* In the first ABI of 64-bit PowerPC a function pointer is the address of a descriptor, which the
- * vDSO has not. */
+/* In the ELFv1 ABI of 64-bit PowerPC a function pointer is the address of a descriptor, and the
+ * vDSO has none. */
 #if defined(__powerpc64__) && (!defined(_CALL_ELF) || _CALL_ELF < 2)
 #define SYMBOLS_ARE_FUNCTIONS 0
 #else

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What the device offers, as far as we need it: linux/vmclock-abi.h (Linux 6.13), little-endian
- * as everything here. */
+/* From linux/vmclock-abi.h (Linux 6.13), which libc's headers may not have. Its fields are
+ * little-endian, as are all machines that have it. */
 #define VMCLOCK_MAGIC "VCLK"
 #define VMCLOCK_SIZE_OFFSET 4
 #define VMCLOCK_VERSION_OFFSET 8
@@ -24,7 +24,6 @@ static const unsigned char *map(const char *path, size_t size)
 
 	if (fd < 0)
 		return NULL;
-	/* A device answers 0; an empty file would answer with SIGBUS later. */
 	const void *page = system_mmap(size, PROT_READ, MAP_SHARED, fd);
 
 	system_close(fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The page in which a hypervisor tells of snapshots and migrations. */
+/* The vmclock device: a page in which a hypervisor tells of snapshots and migrations. */
 #ifndef VGETRANDOM_VMCLOCK_H
 #define VGETRANDOM_VMCLOCK_H
 
@@ -7,16 +7,16 @@
 
 #include <stdbool.h>
 
-/* Maps the vmclock device at PATH read-only and returns the word to watch in it: its generation
- * counter, or, where the hypervisor offers none, its disruption marker. NULL with errno set where
- * there is no such device or it cannot be opened. */
+/* Maps the device at PATH and returns the word to watch: the generation counter or, if the
+ * hypervisor offers none, the disruption marker. NULL with errno set if there is no such device or
+ * it cannot be opened. */
 watched_word *vmclock_map(const char *path);
 
-/* Whether that is the counter, which moves for clones alone. The marker moves at every jump of the
- * clock, live migrations included. */
+/* Whether WORD is the counter, which changes only when the machine is restored from a snapshot. The
+ * marker changes whenever the clock jumps, at live migrations too. */
 bool vmclock_is_counter(watched_word *word);
 
-/* For a word that is not watched after all. */
+/* Unmaps the page of a word that is not to be watched after all. */
 void vmclock_unmap(watched_word *word);
 
 #endif

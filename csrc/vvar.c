@@ -12,9 +12,9 @@
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 
-/* proc_pid_maps(5): which mapping covers an address. As old as the vDSO's getrandom (Linux 6.11),
- * and, unlike reading the text, as quick in a large process as in a small one. The kernel's
- * struct procmap_query. */
+/* The kernel's struct procmap_query: which mapping covers an address. The ioctl came with
+ * Linux 6.11, as the vDSO's getrandom did. Reading the text of /proc/self/maps instead would take
+ * longer the more mappings a process has. */
 struct procmap_query {
 	uint64_t size, query_flags, query_addr;
 	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
@@ -40,13 +40,13 @@ static uintptr_t vvar_start(int maps, uintptr_t address)
 	return (uintptr_t)query.vma_start;
 }
 
-/* No memory is written and no signal mask is changed: the kernel copies the set in before it
- * looks at how it is to be used, and -1 stands for no use. */
+/* rt_sigprocmask(2) copies the new signal set in before it checks `how`. With an invalid one it
+ * fails with EINVAL if PAGE could be read and with EFAULT if not, and changes nothing. */
 bool vvar_readable(const void *page)
 {
-	const long no_use = -1, kernel_sigset_bytes = 8;
+	const long invalid_how = -1, kernel_sigset_bytes = 8;
 
-	return syscall(SYS_rt_sigprocmask, no_use, page, NULL, kernel_sigset_bytes) == -1 &&
+	return syscall(SYS_rt_sigprocmask, invalid_how, page, NULL, kernel_sigset_bytes) == -1 &&
 	       errno == EINVAL;
 }
 

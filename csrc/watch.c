@@ -24,20 +24,20 @@ static _Atomic size_t opaque_offset;
 static _Atomic uint64_t refills;
 static _Atomic bool disagreed;
 
-/* Whether the device and the pages were found, or will never be. */
+/* Whether the device and the pages have been found or can never be found. */
 static _Atomic bool vm_settled, pages_settled;
 static _Atomic bool vm_refused;
 
-/* The pages of [vvar], which stay where they are as long as the process and its children run; those
- * that can be read may be others in a child that was moved to another time namespace. */
+/* The pages of [vvar] stay where they are, in children too. But a child in another time namespace
+ * may be unable to read a page that its parent can read, and the other way round. */
 #define MOST_PAGES 16
 static _Atomic(const void *) pages[MOST_PAGES];
 static _Atomic int page_count;
-static _Atomic uint32_t readable;  /* a bit each */
+static _Atomic uint32_t readable;  /* a bit for each page */
 static _Atomic uint64_t probed_in; /* the epoch of the process that `readable` is about */
-#define BEFORE_EPOCHS 1            /* as an epoch: the process had no page for one */
+#define BEFORE_EPOCHS 1            /* stands for the epoch while the process has no page for one */
 
-/* Likewise, of the process whose word was looked for once more. */
+/* The epoch of the process in which the word was looked for once more. */
 static _Atomic uint64_t looked_again_in;
 
 static uint64_t word_at(const void *memory, size_t offset)
@@ -53,8 +53,9 @@ int watch_find(const void *page, size_t page_bytes, const void *opaque, size_t o
 {
 	int found = 0;
 
-	/* In [vvar] the generation, which is never zero, is followed by a flag that says ready and
-	 * by padding. In the opaque state every other word but one is random. */
+	/* In [vvar] a flag that says ready, and padding, follow the generation, which is never
+	 * zero. In the opaque state all words but the generation and one more are random, so a
+	 * candidate does not equal one of those by chance. */
 	for (size_t i = 0; i + 16 <= page_bytes; i += 8) {
 		uint64_t candidate = word_at(page, i);
 
@@ -71,7 +72,7 @@ int watch_find(const void *page, size_t page_bytes, const void *opaque, size_t o
 	return found;
 }
 
-/* ---- what is found in files, once ---- */
+/* ---- what files tell, read once ---- */
 
 void watch_search_vmclock(const char *path)
 {
@@ -87,13 +88,13 @@ void watch_search_vmclock(const char *path)
 		vmclock_unmap(word);
 }
 
-/* Racing threads find the same. */
+/* Threads that race here find the same. */
 static void find_pages(void)
 {
 	const void *found[MOST_PAGES];
 	int expected = LOOKING;
 
-	/* Without the vDSO's opaque state there is nothing to know the word by. */
+	/* Without the vDSO's opaque state the word could not be recognised. */
 	if (pages_settled || !kernel_has_vdso())
 		return;
 	int count = vvar_pages(found, MOST_PAGES);
@@ -120,7 +121,7 @@ void watch_search_files(void)
 	if (!vm_settled)
 		watch_search_vmclock("/dev/vmclock0");
 	find_pages();
-	/* The next refill is to look whatever the last ones saw. */
+	/* Let the very next refill look, see look(). */
 	refills = 0;
 }
 
@@ -129,8 +130,8 @@ static uint32_t readable_now(void)
 	const void *never = (const void *)-(uintptr_t)4096;
 	uint32_t found = 0;
 
-	/* A sandbox may answer with what means readable, whatever it is asked about: there, to read
-	 * a page would be SIGBUS. */
+	/* A sandbox may answer every such call with the error that means readable. Reading a page
+	 * that is not there would be SIGBUS, so first ask about one that is never readable. */
 	if (vvar_readable(never))
 		return 0;
 	for (int i = 0; i < page_count; i++)
@@ -142,18 +143,18 @@ void watch_probe_pages(uint64_t epoch)
 {
 	if (page_count == 0 || phase == OVER || probed_in == epoch)
 		return;
-	/* What was found before there were epochs is this process's, or its parent's: a page that
-	 * the parent could read can be read. */
+	/* If they were probed before there were epochs, it was in this process or in its parent,
+	 * with the same result. */
 	if (probed_in != BEFORE_EPOCHS)
 		readable = readable_now();
-	/* Last: a thread that sees this may read them. */
+	/* Last, because a thread that sees this reads the pages. */
 	probed_in = epoch;
 }
 
 /* ---- the word in [vvar] ---- */
 
-/* The only word that may be it, or NULL. Without a system call: this may be a sandbox that allows
- * none. */
+/* The word, if there is only one that it may be, or NULL. Makes no system call: a sandbox may not
+ * allow any. */
 static watched_word *find_word(const void *opaque, size_t opaque_bytes, size_t *offset)
 {
 	watched_word *word = NULL;
@@ -166,7 +167,7 @@ static watched_word *find_word(const void *opaque, size_t opaque_bytes, size_t *
 	return found == 1 ? word : NULL;
 }
 
-/* The word that reads zero because this process is in a time namespace, or NULL.
+/* The word to watch instead if this process is in a time namespace, where it reads zero; or NULL.
  *
  * Where the generation shares the kernel's page of clock data (Linux 6.11 to 6.14), a time
  * namespace shows a page of its own first, with zeros at the generation's place, and that page
@@ -186,8 +187,8 @@ static watched_word *word_in_first_page(watched_word *word)
 	return (watched_word *)(const void *)(first + offset);
 }
 
-/* `moved` first: whoever sees a `kernel` that reads zero must not see a `moved` whose page may be
- * gone. */
+/* `moved` first: another thread that sees the new `kernel`, which reads zero, follows `moved`, and
+ * the page of the old one may be gone. */
 static void unwatch(void)
 {
 	watch.moved = &unwatched;
@@ -202,7 +203,7 @@ static void watch_word(watched_word *word, size_t offset)
 	opaque_offset = offset;
 	watch.moved = zero ? word : &unwatched;
 	watch.kernel = zero ? zero : word;
-	/* Another thread may have found it, compared it and dropped it meanwhile. */
+	/* Another thread may have found it, compared it and given it up meanwhile. */
 	if (!atomic_compare_exchange_strong(&phase, &expected, WATCHING) && expected == OVER)
 		unwatch();
 }
@@ -220,13 +221,14 @@ static void look(const void *opaque, size_t opaque_bytes)
 {
 	uint64_t refill = ++refills;
 
-	/* Early after boot the vDSO's generator is not ready: look again, but ever more rarely. */
+	/* Early after boot the vDSO's generator is not ready, and there is no word yet. So look
+	 * again, but only at refills 1, 2, 4, 8 and so on: a search reads whole pages. */
 	if ((refill & (refill - 1)) == 0)
 		look_for_kernel(opaque, opaque_bytes);
 }
 
-/* A kernel with time namespaces may show a child the word in another page than its parent. True
- * where that explains why the two disagree. */
+/* In another time namespace the word may be in another page than the parent's. True if that
+ * explains why the two disagree. */
 static bool look_again(const void *opaque, size_t opaque_bytes)
 {
 	uint64_t process = probed_in;
@@ -240,7 +242,7 @@ static bool look_again(const void *opaque, size_t opaque_bytes)
 		watch_word(word, offset);
 	else
 		word = NULL;
-	/* Last: who sees this sees what was found. */
+	/* Last: a thread that sees this must see what was found. */
 	looked_again_in = process;
 	return word != NULL;
 }
@@ -254,10 +256,11 @@ static void compare(uint64_t before, const void *opaque, size_t opaque_bytes)
 {
 	uint64_t written = word_at(opaque, opaque_offset) | VALID_GENERATION;
 
-	/* Zero: the page was dropped, and there is nothing to compare with. */
+	/* Zero: the page was dropped, so there is nothing to compare with. */
 	if (written == VALID_GENERATION || agree(before, written))
 		return;
-	/* The second time because another thread may have found the right one meanwhile. */
+	/* Compared a second time, because another thread may have found the right word meanwhile.
+	 */
 	if (look_again(opaque, opaque_bytes) || agree(before, written))
 		return;
 	phase = OVER;
@@ -267,7 +270,7 @@ static void compare(uint64_t before, const void *opaque, size_t opaque_bytes)
 
 void watch_observe(uint64_t before, const void *opaque, size_t opaque_bytes)
 {
-	/* clang 14 refuses an atomic here. */
+	/* atomic_load(): clang 14 refuses an atomic in a switch. */
 	switch (atomic_load(&phase)) {
 	case LOOKING:
 		look(opaque, opaque_bytes);

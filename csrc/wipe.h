@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Erasing what must not be found later. */
+/* Erasing secrets, and the compiler barriers that this and the draw protocol need. */
 #ifndef VGETRANDOM_WIPE_H
 #define VGETRANDOM_WIPE_H
 
@@ -9,15 +9,15 @@
 /* The compiler may not move memory accesses across it, nor drop a store that came before. */
 #define barrier() __asm__ __volatile__("" ::: "memory")
 
-/* Loads after it are not done before loads that precede it, by compiler or CPU. On x86-64 the CPU
- * needs no telling. */
+/* Neither compiler nor CPU moves a load from after it to before an earlier load. On x86-64 this is
+ * no instruction. */
 #define read_barrier() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 
-/* One load from memory, however the value is used: what a droppable page held a moment ago, or
- * what another copy of it says, proves nothing. */
+/* Exactly one load from memory. Otherwise the compiler may load again, and a page that was dropped
+ * in between gives another value. */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 
-/* For functions that compute with secrets: their registers are cleared on return. */
+/* For functions that compute with secrets: the registers that they used are zeroed on return. */
 #if defined(__has_attribute)
 #if __has_attribute(zero_call_used_regs)
 #define ERASES_REGISTERS __attribute__((noinline, zero_call_used_regs("used")))
@@ -27,7 +27,7 @@
 #define ERASES_REGISTERS __attribute__((noinline))
 #endif
 
-/* memset() that is not elided although the data dies. */
+/* A memset() that the compiler does not remove as a dead store. */
 static inline void wipe(void *data, size_t len)
 {
 	memset(data, 0, len);

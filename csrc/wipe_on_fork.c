@@ -21,16 +21,16 @@ static void settle(enum verdict found)
 {
 	enum verdict expected = UNKNOWN;
 
-	/* What has worked is refused by nothing but a sandbox that came later: the pages that there
-	 * are go on being wiped. */
+	/* Only a sandbox that was entered later refuses what has worked before. It does not change
+	 * the pages that there are, so the first verdict stays. */
 	atomic_compare_exchange_strong(&verdict, &expected, found);
 }
 
 /* 0, or the errno that says why not. */
 static int advise(void *pages, size_t size)
 {
-	/* qemu's user mode, and what else ignores advice that it does not know, says yes to
-	 * everything, to what cannot be as well. */
+	/* qemu's user mode ignores advice that it does not know and reports success. If it accepts
+	 * advice that does not exist, its yes to MADV_WIPEONFORK means nothing. */
 	if (verdict == UNKNOWN && system_madvise(pages, size, NO_ADVICE) == 0)
 		return EINVAL;
 	return system_madvise(pages, size, MADV_WIPEONFORK) ? errno : 0;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* ChaCha20 on AVX-512: word i of 16 blocks in one register, and two such groups side by side.
+/* ChaCha20 on AVX-512: a register holds one word of all 16 blocks of a group, and two groups are
+ * computed side by side.
  *
  * One group has four dependency chains, too few to keep the vector units busy while a rotation
- * takes two cycles; two groups have eight, and take all 32 registers. They are half a run apart:
- * while one is in its rounds, the other is added up and stored, and the next begins. This is
- * assembly because gcc, given the same in intrinsics, copies and spills: slower by a quarter, and
- * state on the stack. docs/machine-code.md has the measurements.
+ * takes two cycles. Two groups have eight, and need all 32 registers. One is half its rounds behind
+ * the other: while the first is finished and stored and the next one loaded, the second keeps the
+ * units busy. This is assembly because gcc copies and spills registers when it gets the same as
+ * intrinsics, which is slower by a quarter and leaves state on the stack. docs/machine-code.md has
+ * the measurements.
  */
 #if defined(__x86_64__)
 
@@ -17,19 +19,20 @@
 
 #define AVX512 __attribute__((target("avx512f,avx512vl")))
 
-/* What groups start from. It holds the key, so it is wiped. */
+/* What groups start from. It contains the key, so it must be wiped. */
 struct words {
-	uint32_t plain[16]; /* before the first round; this is added at the end, too */
-	uint32_t ahead[16]; /* after the first round of columns 1 to 3 */
-	uint32_t ending;    /* word 12 of the group that ends next; plain[12] is the next one's */
+	uint32_t plain[16]; /* the words before the first round, which are also added at the end */
+	uint32_t ahead[16]; /* the words of columns 1 to 3 after the first column round */
+	uint32_t ending;    /* word 12 of the group that ends next; plain[12] is that of the next to
+			       start */
 };
 #define AHEAD "64"
 #define ENDING "128"
 _Static_assert(offsetof(struct words, ahead) == 64 && offsetof(struct words, ending) == 128,
 	       "the assembler knows the offsets");
 
-/* Of the first round, only column 0 depends on the block number, as long as the high word of the
- * counter stays the same. The other columns are computed here, once for all blocks. */
+/* In the first round only column 0 depends on the number of the block, as long as the high word of
+ * the counter stays the same. The other columns are computed here, once for all blocks. */
 AVX512 static inline void prepare(struct words *words, const uint8_t key[CHACHA20_KEY_BYTES],
 				  uint64_t counter, uint64_t nonce)
 {
@@ -58,11 +61,11 @@ AVX512 static inline void prepare(struct words *words, const uint8_t key[CHACHA2
 
 static const uint32_t lanes[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
-/* What follows is assembly and reads by the line. */
+/* What follows is assembly, where the lines matter to the reader. */
 /* clang-format off */
 
-/* Word i of group A, in the first half of its run, is in zmm i; of group B, in the second half, in
- * zmm 16+i. */
+/* Group A is in the first half of its rounds, with word i in zmm i; group B is in the second half,
+ * with word i in zmm 16+i. */
 #define A(i) "%%zmm" #i
 #define B(i) B_(B##i)
 #define B_(i) A(i)
@@ -102,16 +105,16 @@ static const uint32_t lanes[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 #define COLUMN_0(R)                                                                                \
 	STEP(R, 0, 4, 12, 16) STEP(R, 8, 12, 4, 12) STEP(R, 0, 4, 12, 8) STEP(R, 8, 12, 4, 7)
 
-/* B's first round beside A's, of which prepare() has left column 0. */
+/* A column round of B beside the first round of A, of which prepare() has left column 0 to do. */
 #define COLUMN_ROUND_BESIDE_COLUMN_0                                                               \
 	COLUMN_0(A) COLUMN_ROUND(STEP_B)
 
-/* Broadcasts come straight from memory: that costs the arithmetic units nothing. */
+/* Broadcasts are made by the load ports, so they cost the arithmetic units nothing. */
 #define BROADCAST(at, r) "vpbroadcastd " at "(%[words]), " r "\n\t"
 #define PLAIN(i)         BROADCAST("4*" #i, A(i))
 #define AHEAD_(i)        BROADCAST(AHEAD "+4*" #i, A(i))
 
-/* Column 0 first: its rounds need not wait for what prepare() computes. */
+/* Column 0 first: its steps do not need what prepare() has computed. */
 #define START_A                                                                                    \
 	PLAIN(12) OP("vpaddd", "(%[lanes])", A(12), A(12)) PLAIN(0) PLAIN(4) PLAIN(8)              \
 	AHEAD_(1) AHEAD_(5) AHEAD_(9) AHEAD_(13)                                                   \
@@ -138,7 +141,8 @@ static const uint32_t lanes[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 /* GROUPS groups, at least one. The low word of the counter does not overflow within them. */
 AVX512 static inline void run(uint8_t *out, size_t groups, struct words *words)
 {
-	/* Whole registers, although pointers have 32 bits under the x32 ABI. */
+	/* uint64_t, because the assembly uses whole registers and pointers have 32 bits in the x32
+	 * ABI. */
 	uint64_t to = (uintptr_t)out, left = groups;
 	unsigned int i;
 
@@ -183,7 +187,7 @@ AVX512 static inline void run(uint8_t *out, size_t groups, struct words *words)
 		: "memory", "cc", ALL_VECTORS);
 }
 
-/* vzeroall does not know of zmm16 to zmm31. */
+/* vzeroall does not clear zmm16 to zmm31. */
 #define CLEAR(i) OP("vpxord", B(i), B(i), B(i))
 AVX512 static inline void clear_vectors(void)
 {
@@ -213,7 +217,8 @@ AVX512 void chacha20_avx512(uint8_t *out, size_t groups, const uint8_t key[CHACH
 		counter += n * CHACHA20_GROUP_BLOCKS;
 		groups -= n;
 	}
-	/* First: memset() may be bound by the dynamic linker, which saves the registers. */
+	/* Before wipe(): while the dynamic linker binds memset(), it saves registers on the stack.
+	 */
 	clear_vectors();
 	wipe(&words, sizeof(words));
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Leaving nothing behind where the compiler needs more room than there are registers.
+/* Erasing what the compiler spills to the stack because there are too few registers.
  *
- * What it spills is key and state, in a stack frame that C cannot name and whose size only the
- * compiler knows. So the function that computes is never inlined (ERASES_REGISTERS sees to that
- * too) and returns where its frame ends, FRAME_END; its caller passes that to burn_stack(), which
- * lays a frame of its own over all that was in use down to there, and clears it. Nothing is
- * guessed, whatever the compiler and its options. Helpers of the function that computes must be
- * macros or always_inline: a frame of theirs would lie below the one that is burnt.
+ * That is key and state, in a frame that C cannot name and whose size only the compiler knows. So
+ * the function that computes is never inlined (ERASES_REGISTERS implies that) and returns the
+ * address where its frame ends, FRAME_END. Its caller passes this to burn_stack(), whose own frame
+ * covers everything down to that address, and is cleared. This does not depend on the compiler or
+ * its options. Helpers of the function that computes must be macros or always_inline: their frames
+ * would lie below the end that it returns.
  */
 #ifndef VGETRANDOM_CHACHA20_BURN_H
 #define VGETRANDOM_CHACHA20_BURN_H
@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-/* This function's frame begins where its caller's ends. */
+/* The frame of this function begins where its caller's ends. */
 __attribute__((noinline)) static uintptr_t frame_address(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
@@ -24,8 +24,8 @@ __attribute__((noinline)) static uintptr_t frame_address(void)
 	return here;
 }
 
-/* For `return FRAME_END;`. The barrier keeps the call from becoming a jump, which would be made
- * when the caller's frame is gone already. */
+/* For `return FRAME_END;`. Without the barrier the call could become a tail call, made after the
+ * caller's frame is gone. */
 #define FRAME_END                                      \
 	__extension__({                                \
 		uintptr_t frame_end = frame_address(); \
@@ -40,11 +40,11 @@ __attribute__((noinline)) static void burn_stack(uintptr_t end)
 	wipe(frame, sizeof(frame));
 }
 
-/* To be called before burn_stack(): that calls memset(), and where the dynamic linker binds lazily,
- * it saves all registers on the stack while it looks for it.
+/* To be called before burn_stack(), which calls memset(): with lazy binding the dynamic linker
+ * saves all registers on the stack while it looks memset() up.
  *
- * Not every compiler has ERASES_REGISTERS, and on aarch64 it leaves out v8 to v15, whose upper
- * halves a function need not preserve but may have used. */
+ * ERASES_REGISTERS alone is not enough: some compilers do not have it, and on aarch64 it leaves out
+ * v8 to v15, whose upper halves a function may have used without restoring them. */
 static inline void clear_registers(void)
 {
 	/* clang-format off */

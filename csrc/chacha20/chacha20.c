@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which ChaCha20 is used: chosen once per process. */
+/* The choice of an instruction set, made once per process. */
 #define _GNU_SOURCE
 #include "chacha20.h"
 
@@ -32,12 +32,12 @@ const struct chacha20_set chacha20_sets[] = {
 	{ .name = NULL },
 };
 
-/* What may have to be said about the choice; bit i of a set of notes stands for sentence i. */
+/* What info() may have to say about the choice. A set of notes is a word: bit i is sentence i. */
 enum note {
 #define SET(name, ...) FAILED_##name,
 #include "sets.h"
-	LIMIT_UNKNOWN,
-	LIMIT_UNUSABLE,
+	RESTRICTION_UNKNOWN,
+	RESTRICTION_UNUSABLE,
 	NOTES,
 };
 
@@ -45,20 +45,21 @@ static const char *const sentences[NOTES] = {
 #define SET(name, ...) \
 	[FAILED_##name] = "ChaCha20 " #name " failed its known-answer test and is not used.",
 #include "sets.h"
-	[LIMIT_UNKNOWN] = ("VGETRANDOM_CHACHA20 is not one of"
+	[RESTRICTION_UNKNOWN] = ("VGETRANDOM_CHACHA20 is not one of"
 #define SET(name, ...) " " #name
 #include "sets.h"
-			   ": ignored."),
-	[LIMIT_UNUSABLE] = ("VGETRANDOM_CHACHA20 names an instruction set that cannot be used here:"
-			    " ignored."),
+				 ": ignored."),
+	[RESTRICTION_UNUSABLE] =
+		("VGETRANDOM_CHACHA20 names an instruction set that cannot be used here:"
+		 " ignored."),
 };
 
-/* Value i + 1 of the variable is set i. */
-_Static_assert(LIMIT_UNKNOWN <= ENV_VALUES, "VGETRANDOM_CHACHA20 can name every set");
+_Static_assert(RESTRICTION_UNKNOWN <= ENV_VALUES, "VGETRANDOM_CHACHA20 can name every set");
 
-/* The known answer: a checksum of some runs of keystream under the key 0, 1, 2, ... 31.
- * The tests hold every set against another implementation. The low word of the counter overflows
- * within the first run and after the others, and every word of counter and nonce has its part. */
+/* The self test: a checksum of some runs of keystream under the key 0, 1, 2, ... 31. The low word
+ * of the counter overflows within the first run and at the end of the others, and no word of
+ * counter and nonce is zero in all of them. The tests compare every set with another
+ * implementation. */
 #define RUN_GROUPS 3
 static const struct {
 	size_t groups;
@@ -70,7 +71,7 @@ static const struct {
 };
 #define ANSWER 0x2796b5db9dc08017
 
-/* FNV-1a over 32-bit words: it catches mistakes, which is all that is asked of it. */
+/* FNV-1a over 32-bit words: enough to catch a mistake. */
 static uint64_t checksum(uint64_t sum, const uint8_t *p, size_t len)
 {
 	for (size_t i = 0; i < len; i += 4) {
@@ -81,7 +82,7 @@ static uint64_t checksum(uint64_t sum, const uint8_t *p, size_t len)
 	return sum;
 }
 
-/* OUT has room for the longest run. */
+/* OUT has room for the longest run; see chacha20_choose(). */
 static bool passes_self_test(const struct chacha20_set *set, uint8_t *out)
 {
 	uint8_t key[CHACHA20_KEY_BYTES];
@@ -111,17 +112,16 @@ static bool is_sound(const struct chacha20_set *set, uint8_t *memory, unsigned i
 	return false;
 }
 
-/* NULL if none is sound. */
 static const struct chacha20_set *first_sound(uint8_t *memory, unsigned int *notes)
 {
 	unsigned int wanted = env_restriction(ENV_CHACHA20);
 
 	if (env_is_unknown(ENV_CHACHA20))
-		*notes |= 1u << LIMIT_UNKNOWN;
+		*notes |= 1u << RESTRICTION_UNKNOWN;
 	if (wanted) {
 		if (is_sound(&chacha20_sets[wanted - 1], memory, notes))
 			return &chacha20_sets[wanted - 1];
-		*notes |= 1u << LIMIT_UNUSABLE;
+		*notes |= 1u << RESTRICTION_UNUSABLE;
 	}
 	for (const struct chacha20_set *set = chacha20_sets; set->name; set++)
 		if (is_sound(set, memory, notes))
@@ -132,8 +132,8 @@ static const struct chacha20_set *first_sound(uint8_t *memory, unsigned int *not
 static _Atomic(const struct chacha20_set *) chosen;
 static atomic_uint chosen_notes;
 
-/* No lock and no pthread_once: this may run in a signal handler that interrupted itself. Whoever
- * else is here at the same time stores the same values. */
+/* No lock and no pthread_once(3): a signal handler may come here while the thread that it
+ * interrupted is here too. All that are here at the same time store the same values. */
 bool chacha20_choose(void)
 {
 	const size_t bytes = RUN_GROUPS * CHACHA20_GROUP_BYTES;
@@ -141,8 +141,8 @@ bool chacha20_choose(void)
 
 	if (atomic_load_explicit(&chosen, memory_order_relaxed))
 		return true;
-	/* The answers lie in memory of their own: on the stack they would be the most that a draw
-	 * needs there, and a static buffer would be that of all who are here at the same time. */
+	/* The keystream of the test goes to memory of its own: on the stack it would be more than
+	 * all else that a draw needs, and a static buffer would be shared by all that are here. */
 	uint8_t *memory =
 		system_mmap(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	if (!memory)
@@ -150,8 +150,8 @@ bool chacha20_choose(void)
 	const struct chacha20_set *set = first_sound(memory, &notes);
 
 	system_munmap(memory, bytes);
-	/* If not even plain C computes ChaCha20, there is nothing to fall back to, and what would
-	 * be handed out as random must not be. */
+	/* If not even plain C computes ChaCha20, nothing does, and wrong keystream must not be
+	 * handed out as random. */
 	if (!set)
 		abort();
 	atomic_store_explicit(&chosen_notes, notes, memory_order_relaxed);

@@ -6,8 +6,8 @@
 #include <cpuid.h>
 #include <stdint.h>
 
-/* XCR0: which registers the operating system saves when it switches between tasks. A processor
- * may well have AVX-512 under a kernel, or a hypervisor, that does not. */
+/* XCR0 tells which registers the operating system saves when it switches tasks. A processor may
+ * have AVX-512 although the kernel or the hypervisor does not save its registers. */
 #define XCR0_YMM 0x06u /* xmm, ymm */
 #define XCR0_ZMM 0xe6u /* and mask registers, upper halves of zmm0-15, zmm16-31 */
 
@@ -23,9 +23,8 @@ static bool has(uint32_t features, uint32_t registers)
 {
 	unsigned int a, b, c, d;
 
-	/* In a virtual machine each CPUID is a trap of some microseconds, hence no more than these
-	 * two. Leaf 1 always exists; leaf 7 does where there is OSXSAVE, which comes with leaf 13.
-	 */
+	/* In a virtual machine each CPUID traps and takes microseconds, so there are only these
+	 * two. Leaf 1 always exists. Leaf 7 exists if there is OSXSAVE, which implies leaf 13. */
 	__cpuid(1, a, b, c, d);
 	if (!(c & bit_OSXSAVE))
 		return false;

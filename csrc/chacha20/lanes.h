@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the sets share that compute a part of a group at a time: word i of LANES blocks in one
- * register, and stored as it is, for that is the order of the keystream.
+/* What SSE2, AVX2 and NEON share: a register holds one word of LANES blocks, and is stored as it
+ * is, because that is the order of the keystream. A group takes 16 / LANES passes.
  *
  * The including file defines what differs: KEYSTREAM, the function's name; LANES; ROTL(x, n) for a
  * `lanes` x; TARGET, the attribute of functions that use the set; and CLEAR_UPPER_HALVES, for
@@ -45,7 +45,8 @@ ERASES_REGISTERS TARGET static uintptr_t compute(uint8_t *out, size_t groups,
 				COLUMN_ROUND(STEP)
 				DIAGONAL_ROUND(STEP)
 			}
-			/* Read the key again rather than keep copies of it on the stack. */
+			/* Makes the compiler read the key again instead of keeping copies of it on
+			 * the stack. */
 			barrier();
 			STORE(0, ALL(SIGMA_0))
 			STORE(1, ALL(SIGMA_1))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ChaCha20 in plain C, for any machine: loops over the lanes, which compilers turn into whatever
- * vector instructions there are.
+/* ChaCha20 in plain C, for any machine. Compilers can turn the loops over the lanes into vector
+ * instructions.
  */
 #include "chacha20.h"
 #include "burn.h"
@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* A pass is a part of a group. All of one would take 1 KiB of stack, where a whole draw may take
- * 1.5 KiB. */
+/* How many blocks are computed at a time. All 16 of a group would take 1 KiB of stack, and a whole
+ * draw may take only 1.5 KiB. */
 #define LANES 8
 #define FOR_EACH_LANE for (unsigned int lane = 0; lane < LANES; lane++)
 
@@ -21,7 +21,7 @@
 		v[d][lane] = ROTL(v[d][lane] ^ v[a][lane], n); \
 	}
 
-/* Between a word and its little-endian bytes, in either direction. */
+/* Converts a word to little-endian byte order, or back. */
 __attribute__((always_inline)) static inline uint32_t little_endian(uint32_t x)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__

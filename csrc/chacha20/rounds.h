@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ChaCha20's rounds as lists of steps.
+/* ChaCha20's rounds as lists of steps: STEP(a, b, d, n) is a += b; d = (d ^ a) <<< n.
  *
- * STEP(a, b, d, n) stands for: a += b; d = (d ^ a) <<< n. Four quarter rounds advance side by side,
- * since each by itself is one long chain of dependent operations.
+ * The steps of four quarter rounds are interleaved, because each quarter round by itself is one
+ * chain of dependent operations.
  */
 #ifndef VGETRANDOM_CHACHA20_ROUNDS_H
 #define VGETRANDOM_CHACHA20_ROUNDS_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The instruction sets, best first: a row each, and a file NAME.c with chacha20_NAME().
+/* The instruction sets, best first. For each there is a row here and a file NAME.c with
+ * chacha20_NAME().
  *
- * Every build knows every name, since VGETRANDOM_CHACHA20 may have any of them. What is said in
- * ON_X86_64() and the like is there on such machines only, and so is the set. No include guard:
- * who includes this says what SET() makes of a row.
+ * Every build knows all names, since VGETRANDOM_CHACHA20 may have any of them. What is in
+ * ON_X86_64() and the like exists only on that architecture. There is no include guard: the
+ * including file defines what SET() makes of a row.
  */
 /* clang-format off */
 SET(avx512, ON_X86_64(.keystream = chacha20_avx512,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* vgetrandom._arrays: whole arrays of numbers from bulk keystream. Knows buffers, not NumPy.
- */
+/* vgetrandom._arrays: fills whole arrays with numbers made from bulk keystream. It knows buffers,
+ * not NumPy. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -14,8 +14,8 @@
 
 #include <stdbool.h>
 
-/* Keystream is converted while it is still in the cache; as much as the core computes under one
- * key. */
+/* Keystream is converted piece by piece while it is still in the cache. A piece is as much as the
+ * core computes under one key. */
 #define PIECE_BYTES ((size_t)64 << 10)
 
 static bool fill_numbers(char *at, size_t size, bool one_draw, const void *how)

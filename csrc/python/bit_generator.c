@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The generator behind a NumPy bit generator. */
+/* A generator of the core's behind a NumPy bit generator. */
 #include "bit_generator.h"
 
 #include <vgetrandom.h>
 
 #include <stdint.h>
 
-/* What NumPy's capsule holds, of every version since 1.17. Later ones may add members behind these,
- * so one of NumPy's own is filled in and none of ours handed out. */
+/* What NumPy's capsule points to, in every version since 1.17. A later one may add members at the
+ * end, so the members of NumPy's own struct are set, instead of handing out one of ours. */
 struct bit_generator {
 	void *state;
 	uint64_t (*next_uint64)(struct vgetrandom_generator *);

@@ -13,7 +13,7 @@ bool exact_int(PyObject *object, int64_t *value)
 	return !overflow;
 }
 
-/* From here on random_bytes() sees to interruptions and the GIL. */
+/* More bytes are left to random_bytes(), which releases the GIL and handles signals. */
 #define MANY_BYTES 256
 
 PyObject *random_bytes_object(struct dropins *state, Py_ssize_t size)
@@ -27,12 +27,12 @@ PyObject *random_bytes_object(struct dropins *state, Py_ssize_t size)
 	return bytes;
 }
 
-/* int.from_bytes() is the quickest way into a long int that the stable ABI has. */
+/* int.from_bytes() is the fastest way to make a long int in the stable ABI. */
 PyObject *int_from(struct dropins *state, PyObject *bytes)
 {
 	PyObject *result = PyObject_CallFunctionObjArgs(state->from_bytes, bytes, NULL);
 
-	/* The object's memory goes back to the heap as it is. */
+	/* Freeing the object would leave the bytes on the heap. */
 	wipe(PyBytes_AsString(bytes), (size_t)PyBytes_Size(bytes));
 	Py_DECREF(bytes);
 	return result;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The buffer to be filled: any that can be written to as bytes, and whose bytes are bytes. And the
- * one to be read. */
+/* Getting the buffer of an argument: one to be filled with random bytes, which must be writable and
+ * must not hold pointers, or one to be read. */
 #ifndef VGETRANDOM_PYTHON_BUFFER_H
 #define VGETRANDOM_PYTHON_BUFFER_H
 
@@ -12,8 +12,8 @@
 #define FILLABLE (PyBUF_WRITABLE | PyBUF_ANY_CONTIGUOUS)
 #define WANTED_FILLABLE "random_bytes_into() argument must be a contiguous read-write"
 
-/* FORMAT is that of PEP 3118. An O outside the :names: of fields stands for a pointer to a Python
- * object, and random pointers crash whoever follows them. */
+/* FORMAT is that of PEP 3118. An O outside of the :names: of fields means a pointer to a Python
+ * object. Random pointers would crash the interpreter at the next look at one. */
 static bool format_has_objects(const char *format)
 {
 	while (format && *format) {
@@ -26,8 +26,8 @@ static bool format_has_objects(const char *format)
 	return false;
 }
 
-/* What an array without a format says (NumPy has none for dates): 1 if it holds objects, 0 if not
- * or if it says nothing, -1 with an exception set. */
+/* For an array without a format (NumPy has none for dates): 1 if its dtype has objects, 0 if not or
+ * if it has no dtype, -1 with an exception set. */
 static int dtype_has_objects(PyObject *array)
 {
 	PyObject *dtype = PyObject_GetAttrString(array, "dtype"), *has = NULL;
@@ -46,7 +46,8 @@ static int dtype_has_objects(PyObject *array)
 	return answer;
 }
 
-/* WANTED begins the sentence: who refuses, and what kind of bytes-like object it wants. */
+/* Sets a TypeError. WANTED begins its sentence: which function, and what kind of object it wants.
+ */
 static void refuse(PyObject *arg, const char *wanted, const char *why)
 {
 	PyObject *name = PyType_GetName(Py_TYPE(arg));
@@ -57,8 +58,8 @@ static void refuse(PyObject *arg, const char *wanted, const char *why)
 	Py_DECREF(name);
 }
 
-/* Why GetBuffer refused: what makes no buffer, or none of the kind that is WANTED, is a TypeError
- * here; anything else (a closed mmap, say) is the object's own error. */
+/* Sets the exception after PyObject_GetBuffer() has failed: a TypeError if ARG has no buffer or
+ * none of the kind that is WANTED; otherwise the object's own (of a closed mmap, say). */
 static void refuse_as_it_did(PyObject *arg, const char *wanted, bool writable)
 {
 	PyObject *type, *value, *traceback;

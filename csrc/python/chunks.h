@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Filling large buffers in chunks: without the GIL, and with signals answered between two chunks.
- */
+/* Filling large buffers in chunks, without the GIL, and handling signals between two chunks. */
 #ifndef VGETRANDOM_PYTHON_CHUNKS_H
 #define VGETRANDOM_PYTHON_CHUNKS_H
 
@@ -21,12 +20,12 @@
 #define RELEASE_GIL_BYTES 8192
 #endif
 
-/* A chunk takes a few milliseconds in memory that is new: Ctrl-C need not wait longer. */
+/* A chunk takes a few milliseconds if its memory is new, so Ctrl-C has an effect soon. */
 #define CHUNK_BYTES ((size_t)16 << 20)
 
-/* Fills SIZE bytes AT; false with errno set where the kernel failed. Called without the GIL. With
- * ONE_DRAW, all of it must come from one call of vgetrandom(), which notices a fork by itself. HOW
- * is the caller's. */
+/* Fills SIZE bytes AT; false with errno set if the kernel failed. May be called without the GIL.
+ * With ONE_DRAW, all bytes must come from one call of vgetrandom(), which notices a fork by itself.
+ * HOW is what the caller of fill_in_chunks() has passed. */
 typedef bool fill_fn(char *at, size_t size, bool one_draw, const void *how);
 
 static inline bool fill_without_gil(fill_fn *fill, char *at, size_t size, bool one_draw,
@@ -56,15 +55,16 @@ static inline int fill_in_chunks(char *buf, size_t size, fill_fn *fill, const vo
 			done += chunk;
 		else if (after_failed_draw())
 			goto fail;
-		/* Where a fork cannot be told, no handler may run while there are bytes in BUF: it
-		 * might fork, and both processes would return them. Better no answer to Ctrl-C. */
+		/* If a fork cannot be told, no handler may run while there are bytes in BUF: it
+		 * might fork, and both processes would return them. Ctrl-C has to wait then. */
 		if (!process)
 			continue;
 		if (size >= RELEASE_GIL_BYTES && PyErr_CheckSignals())
 			goto fail;
 		uint64_t now = vgetrandom_process();
 
-		/* A handler forked and this is the child: its parent has these chunks too. */
+		/* A handler has forked and this is the child. The parent has these chunks too, so
+		 * start over. */
 		if (now != process) {
 			process = now;
 			done = 0;
@@ -73,7 +73,7 @@ static inline int fill_in_chunks(char *buf, size_t size, fill_fn *fill, const vo
 	return 0;
 
 fail:
-	/* Not all of BUF: the rest may be gigabytes that have no memory yet. */
+	/* Not all of BUF: the rest may be gigabytes to which no memory has been given yet. */
 	memset(buf, 0, touched);
 	return -1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* info(), stats(), prepare() and reseed(): plain values, of which vgetrandom/__init__.py makes its
- * objects. They are here and not in cffi's hands so that every CPython has them: cffi would have to
- * be installed, it has no free-threaded 3.13, and a hook after a restore must not fail for that. */
+/* info(), stats(), prepare() and reseed() as plain values, from which vgetrandom/__init__.py makes
+ * its objects. They are not bound by cffi, because a hook that runs after a restore must not fail
+ * for want of it: cffi may not be installed, and does not support free-threaded 3.13. */
 #define PY_SSIZE_T_CLEAN
 #include "control.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* vgetrandom._dropins: what random, secrets and uuid have natively. */
+/* vgetrandom._dropins: the native parts of random, secrets and uuid. This file is the module
+ * itself. */
 #include "dropins.h"
 #include "slots.h"
 
-/* SELF if there is one, then ARGS. */
+/* A tuple of SELF, unless it is NULL, and ARGS. */
 static PyObject *positional(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
 	PyObject *tuple = PyTuple_New(nargs + !!self);
@@ -48,8 +49,7 @@ done:
 	return result;
 }
 
-/* Takes the attributes NAMES of OWNER into PLACES; -1 with an exception set where one is missing.
- */
+/* Stores the attributes NAMES of OWNER in PLACES; -1 with an exception set if one is missing. */
 static int take_attributes(PyObject *owner, const char *const *names, PyObject **places, int count)
 {
 	for (int i = 0; i < count; i++) {

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The methods that are native only where nobody has overridden what they are made of, and those
- * that hand unusual arguments to the standard library. */
+/* The standard library's methods of the same name, for unusual arguments, and for subclasses that
+ * may have overridden what a method is built from. */
 enum method {
 	GETRANDBITS,
 	RANDBYTES,
@@ -37,13 +37,13 @@ enum function {
 
 struct dropins {
 	PyObject *native; /* the type RandomMethods */
-	PyObject *exact;  /* vgetrandom.SystemRandom itself: of it nothing is overridden */
+	PyObject *exact;  /* vgetrandom.SystemRandom itself, where nothing is overridden */
 	PyObject *methods[METHODS];
 	PyObject *functions[FUNCTIONS];
 	PyObject *random_bytes;
-	PyObject *from_bytes; /* int.from_bytes, big-endian unless it is told otherwise */
+	PyObject *from_bytes; /* int.from_bytes, whose default is big-endian */
 
-	/* uuid.UUID, and how to make one past its constructor. */
+	/* uuid.UUID, and what it takes to make one without its constructor, which is slow. */
 	PyObject *uuid;
 	newfunc uuid_new;
 	PyObject *uuid_int, *uuid_is_safe; /* the slots' descriptors */
@@ -52,7 +52,7 @@ struct dropins {
 	PyObject *empty;   /* () */
 };
 
-/* Puts WITH, whose reference it takes over, into *PLACE. */
+/* Stores WITH in *PLACE and drops what was there. Takes over the reference to WITH. */
 static inline void replace(PyObject **place, PyObject *with)
 {
 	PyObject *before = *place;
@@ -61,18 +61,19 @@ static inline void replace(PyObject **place, PyObject *with)
 	Py_XDECREF(before);
 }
 
-/* CALLABLE(SELF, *ARGS) with FASTCALL's keywords; SELF may be NULL. */
+/* Calls CALLABLE(SELF, *ARGS, **keywords), with keywords as METH_FASTCALL passes them. SELF may be
+ * NULL. */
 PyObject *call_standard(PyObject *callable, PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 			PyObject *kwnames);
 
-/* Whether OBJECT is an int, no subclass, that fits; stored in *VALUE then. Sets no exception. */
+/* If OBJECT is an int (not of a subclass) that fits into *VALUE, stores it. Sets no exception. */
 bool exact_int(PyObject *object, int64_t *value);
 
 /* SIZE >= 0 random bytes; NULL with an exception set on failure. */
 PyObject *random_bytes_object(struct dropins *state, Py_ssize_t size);
 
-/* The int that BYTES, big-endian, stand for; wipes them and gives up the reference. They must have
- * been made by the caller and be unknown to everybody else. */
+/* Returns the int that BYTES are, big-endian. Wipes BYTES and drops the reference, so nobody else
+ * may have one. */
 PyObject *int_from(struct dropins *state, PyObject *bytes);
 
 /* COUNT random bits, COUNT > 0; NULL with an exception set on failure. */

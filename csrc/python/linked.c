@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What this extension is linked with, for C users, and for the tests to call through cffi.
+/* Which library this extension is linked with, for get_library(), and for tests that call it
+ * through cffi.
  *
- * A process may have a second copy of the library: another extension's, the system's. The loader
- * decides which one this extension gets, by SONAME and by what is loaded already. Who opens
- * the package's file for himself could get the other one, whose states are not those that
- * random_bytes() draws from. */
+ * A process may have two copies of the library, the package's and the system's for instance. The
+ * loader decides which one this extension gets, by SONAME and by what is loaded already. Someone
+ * who opens the package's file by its path might get the other copy, with other states than those
+ * that random_bytes() draws from. */
 #define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #include "linked.h"
@@ -58,7 +59,7 @@ static PyObject *addresses(void)
 	return dict;
 }
 
-/* Fills in FIRST, the file that has all functions; or sets an exception and returns -1. */
+/* Describes in FIRST the file that has all functions; or sets an exception and returns -1. */
 static int find_one_file(Dl_info *first)
 {
 	Dl_info other = { 0 };
@@ -66,7 +67,7 @@ static int find_one_file(Dl_info *first)
 	/* A preloaded library of another version may have some of the functions and not all. */
 	for (size_t i = 0; i < FUNCTIONS; i++) {
 		if (!dladdr(functions[i].address, i ? &other : first)) {
-			PyErr_Format(PyExc_ImportError, "no file is known to have %s()",
+			PyErr_Format(PyExc_ImportError, "no file is known to contain %s()",
 				     functions[i].name);
 			return -1;
 		}

@@ -4,12 +4,12 @@
 
 #include <Python.h>
 
-/* linked(): where the library is that this extension is linked with, and its functions. */
+/* linked(): the library that this extension is linked with, and the addresses of its functions. */
 PyObject *linked(PyObject *module, PyObject *unused);
 extern const char linked_doc[];
 
-/* Sets an exception and returns -1 where the functions come from two versions of the library: what
- * one of them does would not reach the states that the other one draws from. */
+/* Sets an exception and returns -1 if the functions come from two versions of the library: reseed()
+ * of one would not reach the states that random_bytes() of the other draws from. */
 int linked_with_one(void);
 
 #endif

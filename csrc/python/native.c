@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* vgetrandom._native: argument handling and object creation for the two hot functions; and what is
- * not hot, from control.c and linked.c. */
+/* vgetrandom._native: argument handling and object creation for the two hot functions. What is not
+ * hot is in control.c and linked.c. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -22,7 +22,7 @@ static bool fill_bytes(char *at, size_t size, bool one_draw, const void *how)
 	return vgetrandom(at, size, 0) == (ssize_t)size;
 }
 
-/* No handler of Python's runs once there are bytes in BUF. */
+/* No Python signal handler runs once there are bytes in BUF, so no fork need be noticed here. */
 static int fill_in_one_draw(char *buf, size_t size)
 {
 	while (!fill_without_gil(fill_bytes, buf, size, true, NULL))
@@ -64,8 +64,8 @@ PyDoc_STRVAR(random_bytes_doc,
 	     "    MemoryError: There is no memory for that many bytes.\n"
 	     "    OSError: The kernel's getrandom failed; errno says how.");
 
-/* Where the bytes of a bytes object begin. The stable ABI tells it by a call, which would be a
- * twentieth of a small draw's time; it is the same for all objects, so it is asked once. */
+/* The offset of the data in a bytes object. The stable ABI has a function for it, which would take
+ * a twentieth of a small draw's time. It is the same for all objects, so it is asked once. */
 static Py_ssize_t bytes_begin;
 
 static int find_bytes_begin(void)
@@ -79,14 +79,14 @@ static int find_bytes_begin(void)
 	return 0;
 }
 
-/* ARG as a size, -1 with an exception set where it is none. */
+/* Returns ARG as a size; -1 with an exception set if it is not one. */
 static Py_ssize_t size_of(PyObject *arg)
 {
 	Py_ssize_t size = PyLong_AsSsize_t(arg);
 
 	if (size >= 0)
 		return size;
-	/* Not an int, perhaps an __index__; or an int that does not fit, whose error comes again.
+	/* Either ARG is no int but may have __index__(); or it does not fit, and fails again below.
 	 */
 	if (PyErr_Occurred()) {
 		PyErr_Clear();
@@ -157,7 +157,8 @@ static PyObject *random_bytes_into(PyObject *module, PyObject *arg)
 	int failed = fill_object(view.buf, (size_t)view.len);
 
 	PyBuffer_Release(&view);
-	/* Not Py_RETURN_NONE: 3.12's headers count on an immortal None, 3.11 has none. */
+	/* Not Py_RETURN_NONE: with 3.12's headers it relies on None being immortal, which it is not
+	 * in 3.11. */
 	return failed ? NULL : Py_NewRef(Py_None);
 }
 

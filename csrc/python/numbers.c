@@ -11,9 +11,9 @@ static bool convert_nothing(char *piece, size_t count, const struct numbers *num
 	return true;
 }
 
-/* Several at once, without an instruction that converts 64-bit integers, which only AVX-512 has for
- * vectors: 21 and 32 bits become the ends of the mantissas of 2^84 and 2^52, which are then taken
- * off again. No step rounds. */
+/* Converts several words at once. Only AVX-512 can convert vectors of 64-bit integers, so this does
+ * without: the upper 21 and the lower 32 bits are put at the ends of the mantissas of 2^84 and
+ * 2^52, and those are then subtracted. No step rounds. */
 typedef uint64_t words_t __attribute__((vector_size(32)));
 typedef double doubles_t __attribute__((vector_size(32)));
 
@@ -83,11 +83,12 @@ static bool another_word(void *word, size_t size)
 	return vgetrandom(word, size, 0) == (ssize_t)size;
 }
 
-/* Lemire's way (ACM TOMACS 29, 2019): the upper half of word times span, unless the lower half is
- * one of the 2^bits mod span that make some numbers likelier. Then another word is drawn.
+/* Lemire's method (Fast Random Integer Generation in an Interval, ACM TOMACS 29:1, 2019): the upper
+ * half of word times span, unless the lower half is below 2^bits mod span: these words would make
+ * some numbers more likely than others, and another one is drawn.
  *
- * Half as wide as the numbers, the words lie in the second half of the piece: number i is written
- * over bytes that are read before number i + 1. */
+ * If words are half as wide as numbers, they are in the second half of the piece, so that number i
+ * is never written over a word that has not been read. */
 #define CONVERT(name, bits, wide, number_type)                                                 \
 	static bool name(char *piece, size_t count, const struct numbers *numbers)             \
 	{                                                                                      \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Random words into numbers, where they lie. */
+/* Converting random words into numbers, in place. */
 #ifndef VGETRANDOM_PYTHON_NUMBERS_H
 #define VGETRANDOM_PYTHON_NUMBERS_H
 
@@ -8,18 +8,18 @@
 #include <stdint.h>
 
 struct numbers {
-	size_t width;  /* of one, in bytes */
-	size_t word;   /* of the words that they are made of: as wide, or half */
-	uint64_t low;  /* integers: the lowest, */
-	uint64_t span; /* and how many there are; 0: all of that width */
+	size_t width;  /* the size of a number in bytes */
+	size_t word;   /* the size of the word that it is made from: the same or half */
+	uint64_t low;  /* for integers: the lowest possible one */
+	uint64_t span; /* for integers: how many are possible; 0 means all of that width */
 	bool (*convert)(char *piece, size_t count, const struct numbers *numbers);
 };
 
 /* From 0 to 1, 1 not included: multiples of 2^-53 and 2^-24, as NumPy's. */
 extern const struct numbers doubles, floats;
 
-/* Fills in the rest of NUMBERS for integers of its width, low and span; false for a width that
- * there is not. */
+/* Fills in the rest of NUMBERS for integers of its width, low and span; false if there are no
+ * integers of that width. */
 bool describe_integers(struct numbers *numbers);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* vgetrandom._peers: the kernel's own vDSO getrandom, for the benchmark to measure against. It is
- * called the way glibc 2.41 and later call it: one opaque state per thread.
+/* vgetrandom._peers: the kernel's own vDSO getrandom, for the benchmark to compare with. It is
+ * called as glibc 2.41 and later call it, with one opaque state per thread.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -15,10 +15,10 @@
 static vdso_getrandom_fn *kernel_getrandom;
 static struct vdso_params params;
 
-/* Never unmapped: one page for each thread of a benchmark is little, and its process is short. */
+/* Never unmapped: a benchmark has few threads and ends soon. */
 static _Thread_local void *state;
 
-/* Fill BUF; 0 or an errno. Needs no GIL. */
+/* Fills BUF; returns 0 or an errno. Does not need the GIL. */
 static int vdso_fill(char *buf, size_t len)
 {
 	if (!kernel_getrandom)
@@ -84,7 +84,8 @@ static PyObject *vdso_bytes_into(PyObject *Py_UNUSED(module), PyObject *buffer)
 	PyBuffer_Release(&view);
 	if (failed)
 		return NULL;
-	/* Py_RETURN_NONE of 3.12's headers counts on an immortal None, which 3.11 does not have. */
+	/* Not Py_RETURN_NONE: with 3.12's headers it relies on None being immortal, which it is not
+	 * in 3.11. */
 	return Py_NewRef(Py_None);
 }
 
@@ -112,7 +113,7 @@ static struct PyModuleDef module = {
 
 PyMODINIT_FUNC PyInit__peers(void)
 {
-	/* Another interpreter of this process may already be drawing: leave what it found. */
+	/* Another interpreter of this process may be drawing already: leave what it has found. */
 	if (!kernel_getrandom)
 		kernel_getrandom = vdso_getrandom(&params);
 	module.m_slots = slots_for_this_python(NULL);

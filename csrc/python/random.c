@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The native methods of vgetrandom.SystemRandom.
  *
- * They stand in a base class of it, which comes before random.SystemRandom in the order of
- * inheritance. What is common and fast is done here; everything else (other types, keywords, wrong
- * arguments) goes to the method of the same name in the standard library, so that its behaviour and
- * its errors are those of the interpreter at hand. Methods that the standard library builds from
- * random(), getrandbits() or _randbelow() go there for every subclass too, which may have
- * overridden them.
+ * They are in a base class that comes before random.SystemRandom in the method resolution order.
+ * They do what is common and fast. Everything else (other types, keywords, wrong arguments) they
+ * leave to the standard library's method of the same name, so that behaviour and errors are those
+ * of the interpreter at hand. So do those that the standard library builds from random(),
+ * getrandbits() or _randbelow(), for all subclasses, which may have overridden these.
  */
 #include "random.h"
 #include "words.h"
 
-/* ---- what everything is made of ---- */
+/* ---- bits and bytes ---- */
 
 static PyObject *method_random(PyObject *self, PyObject *none)
 {
@@ -45,7 +44,8 @@ static PyObject *method_randbytes(PyObject *self, PyTypeObject *defining, PyObje
 	return random_bytes_object(state, (Py_ssize_t)size);
 }
 
-/* For bounds beyond 64 bits: numbers of the bound's length until one is below it. */
+/* For bounds that do not fit into int64_t: draws numbers as long as the bound until one is below
+ * it. */
 static PyObject *below_long(struct dropins *state, PyObject *bound)
 {
 	PyObject *length = PyObject_CallMethod(bound, "bit_length", NULL), *result;
@@ -87,7 +87,7 @@ static PyObject *method_randbelow(PyObject *self, PyTypeObject *defining, PyObje
 
 /* ---- numbers ---- */
 
-/* From FIRST on, COUNT numbers are possible. */
+/* One of the COUNT numbers from FIRST on. */
 static PyObject *from_range(int64_t first, uint64_t count)
 {
 	uint64_t offset;
@@ -121,7 +121,8 @@ static PyObject *method_randint(PyObject *self, PyTypeObject *defining, PyObject
 	return from_range(first, (uint64_t)last - (uint64_t)first + 1);
 }
 
-/* A float, or an int that a double holds exactly, so that the arithmetic below is Python's. */
+/* Stores a float, or an int that a double represents exactly, so that computing with it gives what
+ * Python gives. */
 static bool exact_double(PyObject *object, double *value)
 {
 	const int64_t most = INT64_C(1) << 52;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What the native methods of vgetrandom.SystemRandom share, and those that are not in random.c. */
+/* What the native methods of vgetrandom.SystemRandom in random.c and sequences.c share. */
 #ifndef VGETRANDOM_PYTHON_RANDOM_H
 #define VGETRANDOM_PYTHON_RANDOM_H
 
 #include "dropins.h"
 
-/* State of the module for a method of exactly vgetrandom.SystemRandom, NULL for others. */
+/* The module's state if SELF is exactly a vgetrandom.SystemRandom, NULL if of a subclass. */
 static inline struct dropins *if_exact(PyObject *self, PyTypeObject *defining)
 {
 	struct dropins *state = PyType_GetModuleState(defining);

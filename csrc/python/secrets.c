@@ -5,7 +5,7 @@
 #include "hex.h"
 #include "words.h"
 
-/* Tokens of up to so many bytes are made on the stack. */
+/* Larger tokens are left to the standard library, these are made on the stack. */
 #define MOST_BYTES 256
 #define DEFAULT_BYTES 32 /* secrets.DEFAULT_ENTROPY */
 
@@ -42,7 +42,7 @@ static PyObject *randbits(PyObject *module, PyObject *const *args, Py_ssize_t na
 	return random_bits(PyModule_GetState(module), (Py_ssize_t)count);
 }
 
-/* How many bytes a token shall have; -1 where the standard library shall see to it. */
+/* The size of a token in bytes; -1 if it is left to the standard library. */
 static Py_ssize_t token_size(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
 	int64_t size;
@@ -75,7 +75,7 @@ static PyObject *token_hex(PyObject *module, PyObject *const *args, Py_ssize_t n
 		return STANDARD(SECRETS_TOKEN_HEX);
 	if (draw(bytes, (size_t)size))
 		return NULL;
-	/* The last step may go beyond SIZE, to digits that are not used. */
+	/* The last step may convert bytes beyond SIZE, into digits that are not used. */
 	memset(bytes + size, 0, (size_t)(-size & (HEX_BYTES - 1)));
 	for (Py_ssize_t i = 0; i < size; i += HEX_BYTES)
 		hex_digits(text + 2 * i, bytes + i);
@@ -89,7 +89,8 @@ static PyObject *token_hex(PyObject *module, PyObject *const *args, Py_ssize_t n
 static PyObject *token_urlsafe(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
 			       PyObject *kwnames)
 {
-	/* RFC 4648, section 5, without padding. In one cache line, so that no line tells which. */
+	/* RFC 4648, section 5, without padding. In one cache line, so that the cache does not tell
+	 * which digit was read. */
 	static const _Alignas(64) char digits[64] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	Py_ssize_t size = token_size(args, nargs, kwnames);
@@ -118,7 +119,8 @@ static PyObject *token_urlsafe(PyObject *module, PyObject *const *args, Py_ssize
 
 /* ---- strings over an alphabet ---- */
 
-/* Strings of up to so many characters are made on the stack, others in memory that is wiped. */
+/* Strings of up to so many characters are made on the stack, longer ones on the heap. Both are
+ * wiped. */
 #define MOST_CHARACTERS 256
 
 static int choose(Py_UCS4 *to, Py_ssize_t length, const Py_UCS4 *alphabet, Py_ssize_t letters)
@@ -158,7 +160,7 @@ static PyObject *string_from(PyObject *alphabet, Py_ssize_t length)
 		}
 	}
 	if (choose(characters, length, letters, count) == 0)
-		/* Lone surrogates of the alphabet pass, as they do in "".join(). */
+		/* Lone surrogates are allowed in the alphabet, as in "".join(). */
 		string = PyUnicode_DecodeUTF32((const char *)characters, length * 4,
 					       "surrogatepass", &byte_order);
 	wipe(characters, (size_t)length * 4);

@@ -3,7 +3,7 @@
 #include "random.h"
 #include "words.h"
 
-/* Whether no code of the user's runs when an item is taken. */
+/* Whether taking an item runs no code of the user's, which might change the sequence. */
 static bool plain_sequence(PyObject *object)
 {
 	return PyList_CheckExact(object) || PyTuple_CheckExact(object) ||
@@ -20,7 +20,7 @@ static PyObject *any_item(PyObject *sequence, Py_ssize_t size)
 	return PySequence_GetItem(sequence, (Py_ssize_t)index);
 }
 
-/* len(), or 0 where the standard library shall say what is wrong. */
+/* len(), or 0 if it fails: the standard library then raises the right exception. */
 static Py_ssize_t size_or_zero(PyObject *sequence)
 {
 	Py_ssize_t size = PyObject_Size(sequence);
@@ -43,7 +43,7 @@ PyObject *method_choice(PyObject *self, PyTypeObject *defining, PyObject *const 
 	return any_item(args[0], size);
 }
 
-/* The K of choices(population, k=K) and of choices(population); -1 for other arguments. */
+/* The k of choices(population, k=k) and of choices(population); -1 for any other arguments. */
 static Py_ssize_t only_k(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
 	int64_t k;
@@ -72,7 +72,7 @@ PyObject *method_choices(PyObject *self, PyTypeObject *defining, PyObject *const
 	for (Py_ssize_t i = 0; chosen && i < k; i++) {
 		PyObject *item = any_item(args[0], size);
 
-		/* Millions of choices can be interrupted, as in the standard library. */
+		/* Millions of choices must be interruptible, as in the standard library. */
 		if (!item || PyList_SetItem(chosen, i, item) ||
 		    (i % 65536 == 65535 && PyErr_CheckSignals()))
 			Py_CLEAR(chosen);
@@ -80,7 +80,7 @@ PyObject *method_choices(PyObject *self, PyTypeObject *defining, PyObject *const
 	return chosen;
 }
 
-/* Exchanges two items of a list; -1 with an exception set where the list has become shorter. */
+/* Exchanges two items of a list; -1 with an exception set if the list has become too short. */
 static int exchange(PyObject *list, Py_ssize_t i, Py_ssize_t j)
 {
 	PyObject *a = PyList_GetItem(list, i), *b = PyList_GetItem(list, j);
@@ -89,7 +89,7 @@ static int exchange(PyObject *list, Py_ssize_t i, Py_ssize_t j)
 		return -1;
 	Py_INCREF(a);
 	Py_INCREF(b);
-	/* Both are called: each gives up the reference that it is handed, even where it fails. */
+	/* Both must be called, even if the first fails: each takes over a reference. */
 	int failed = PyList_SetItem(list, i, b);
 
 	return PyList_SetItem(list, j, a) || failed ? -1 : 0;
@@ -100,7 +100,7 @@ PyObject *method_shuffle(PyObject *self, PyTypeObject *defining, PyObject *const
 {
 	uint64_t j;
 
-	/* Another type's items are exchanged by code of its own. */
+	/* Other types exchange items by code of their own. */
 	if (!if_exact(self, defining) || nargs != 1 || kwnames || !PyList_CheckExact(args[0]))
 		return STANDARD(SHUFFLE);
 	for (Py_ssize_t i = PyList_Size(args[0]) - 1; i > 0; i--) {
@@ -112,12 +112,14 @@ PyObject *method_shuffle(PyObject *self, PyTypeObject *defining, PyObject *const
 	return Py_NewRef(Py_None);
 }
 
-/* Populations of up to POOL_SIZE have a pool of indices on the stack; of larger ones up to
- * FEW_ITEMS are chosen by comparing with those that were chosen before. */
+/* For populations of up to POOL_SIZE there is a pool of indices on the stack. From larger ones up
+ * to FEW_ITEMS are chosen, by comparing each with those before. All else is left to the standard
+ * library.
+ */
 #define POOL_SIZE 512
 #define FEW_ITEMS 32
 
-/* K different indices below SIZE <= POOL_SIZE, in random order: the first steps of a shuffle. */
+/* K different indices below SIZE <= POOL_SIZE in random order, by the first steps of a shuffle. */
 static int sample_pool(uint32_t *chosen, Py_ssize_t k, Py_ssize_t size)
 {
 	uint16_t pool[POOL_SIZE];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The slots that later interpreters want and 3.11's stable ABI does not name. */
+/* Module slots that later interpreters want and the stable ABI of 3.11 does not have. */
 #ifndef VGETRANDOM_PYTHON_SLOTS_H
 #define VGETRANDOM_PYTHON_SLOTS_H
 
@@ -12,8 +12,8 @@ enum {
 #define PER_INTERPRETER_GIL_SUPPORTED ((void *)2)
 #define GIL_NOT_USED ((void *)1)
 
-/* An interpreter refuses a slot that it does not know, so this is settled at run time. EXECUTE may
- * be NULL: it fills the new module, and returns -1 with an exception set where that fails. */
+/* Chosen at run time, because an interpreter refuses slots that it does not know. EXECUTE, which
+ * may be NULL, fills the new module; it returns -1 with an exception set if that fails. */
 static PyModuleDef_Slot *slots_for_this_python(int (*execute)(PyObject *module))
 {
 	static PyModuleDef_Slot slots[4];

@@ -23,9 +23,9 @@ static int random_uuid4(unsigned char uuid[UUID_BYTES])
 	return 0;
 }
 
-/* Milliseconds of the Unix epoch and 12 bits of their fraction (RFC 9562, section 6.2, method 3).
- * One word for all threads and interpreters of a process. It strictly grows: where the clock did
- * not, it runs ahead of it. */
+/* Milliseconds since the Unix epoch and 12 bits of their fraction (RFC 9562, section 6.2, method
+ * 3), of the last UUID of any thread and interpreter. It always grows, and runs ahead of the clock
+ * if that does not. */
 static _Atomic uint64_t last_tick;
 
 static uint64_t next_tick(void)
@@ -65,7 +65,7 @@ static PyObject *bytes_of(const unsigned char uuid[UUID_BYTES])
 	return PyBytes_FromStringAndSize((const char *)uuid, UUID_BYTES);
 }
 
-/* What uuid.UUID(int=...) gives, without its checks: a new object and its two slots. */
+/* As uuid.UUID(int=...) without its checks: makes an object and sets its two slots. */
 static PyObject *object_of(struct dropins *state, const unsigned char uuid[UUID_BYTES])
 {
 	if (!state->uuid_new) {
@@ -122,7 +122,7 @@ UUID_FUNCTION(uuid7_str, random_uuid7, text_of(uuid))
 UUID_FUNCTION(uuid4_bytes, random_uuid4, bytes_of(uuid))
 UUID_FUNCTION(uuid7_bytes, random_uuid7, bytes_of(uuid))
 
-/* A class attribute that can be set on instances: *SET is how. */
+/* Returns the descriptor NAME of TYPE, and in *SET the function that sets it on instances. */
 static PyObject *descriptor(PyObject *type, const char *name, descrsetfunc *set)
 {
 	PyObject *found = PyObject_GetAttrString(type, name);
@@ -159,7 +159,8 @@ static PyObject *use_uuid(PyObject *module, PyObject *args)
 	return Py_NewRef(Py_None);
 }
 
-/* As uuid4(), of given bytes: the trial at import compares it with the constructor's. */
+/* Makes a UUID of given bytes as uuid4() does. vgetrandom.uuid compares it with the constructor's
+ * when it is imported, in case a later Python changes UUID. */
 static PyObject *uuid_of(PyObject *module, PyObject *arg)
 {
 	char *bytes;

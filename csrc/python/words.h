@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Random words for the drop-ins, straight from the thread's batch. */
+/* Random words, integers and floats for the drop-ins. */
 #ifndef VGETRANDOM_PYTHON_WORDS_H
 #define VGETRANDOM_PYTHON_WORDS_H
 
@@ -14,8 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* All of TO, as draw() below; for when the first try did not give it. Not inlined: it would cost
- * every caller of draw() registers. */
+/* What draw() does if its first attempt fails. Not inlined: every caller of draw() would have to
+ * save registers for it. */
 static __attribute__((noinline, cold, unused)) int draw_again(void *to, size_t size)
 {
 	while (vgetrandom(to, size, 0) != (ssize_t)size)
@@ -24,7 +24,8 @@ static __attribute__((noinline, cold, unused)) int draw_again(void *to, size_t s
 	return 0;
 }
 
-/* SIZE bytes, at most a few hundred; -1 with an exception set where the kernel gives none. */
+/* Draws SIZE bytes, at most a few hundred: the GIL is kept. -1 with an exception set if the kernel
+ * gives none. */
 static inline int draw(void *to, size_t size)
 {
 	if (__builtin_expect(vgetrandom(to, size, 0) == (ssize_t)size, 1))
@@ -33,9 +34,9 @@ static inline int draw(void *to, size_t size)
 }
 
 /* Unbiased integers below a bound, by Lemire's method (Fast Random Integer Generation in an
- * Interval, ACM TOMACS 29:1, 2019): the high half of a product with a random word. The low half
- * tells the few words apart that would favour some results; those are drawn anew. 32-bit words
- * where they are enough, since they use half as much of the batch. */
+ * Interval, ACM TOMACS 29:1, 2019): the upper half of a random word times the bound. Words whose
+ * product has a lower half below 2^bits mod bound would make some results more likely, and are
+ * drawn again. 32-bit words are used if they suffice, since they take half as much of the batch. */
 
 static inline int below_32(uint32_t bound, uint64_t *result)
 {
@@ -49,7 +50,7 @@ static inline int below_32(uint32_t bound, uint64_t *result)
 		product = (uint64_t)word * bound;
 		if ((uint32_t)product >= bound)
 			break;
-		/* Rare: the division is only done where it may matter. */
+		/* Rare, so the division is done only here. */
 		if (!computed) {
 			threshold = -bound % bound;
 			computed = true;
@@ -76,7 +77,7 @@ static inline int below_64(uint64_t bound, uint64_t *result)
 	return 0;
 }
 #else
-/* Without a wide product: words cut to the bound's length until one is below it. */
+/* Without 128-bit integers: draws words as long as the bound until one is below it. */
 static inline int below_64(uint64_t bound, uint64_t *result)
 {
 	uint64_t word, mask = UINT64_MAX >> __builtin_clzll(bound);

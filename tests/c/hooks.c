@@ -169,7 +169,7 @@ void hook_check_in(void *state)
 
 bool hook_is_out(void)
 {
-	return this_thread.closed || (this_thread.slot && !this_thread.state);
+	return this_thread.may_not_claim || (this_thread.slot && !this_thread.state);
 }
 
 bool hook_is_settled(void)
