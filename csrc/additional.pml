@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What processors may make of the order of reseed() and vgetrandom_reseed() (csrc/reseed.c): a model
- * for a checker, as draw.pml is, but with loads and stores that are done in another order than the
- * program has them.
+/* The memory accesses of reseed() and vgetrandom_reseed() (csrc/reseed.c), in every order in which a
+ * processor may make them: a model for a checker, like draw.pml, where they are in program order.
  *
- * One thread claims a state and fetches its key. Another gives bytes and marks the states that
- * have an owner. The kernel reseeds. Each does its steps in any order, but for what orders them:
- * a step that uses what another has loaded comes after it, and a fence keeps what is before it
- * before what is behind it. Every store is seen by all at once, as on x86, on aarch64 and on RISC-V.
+ * One thread claims a state and fetches its key. Another gives bytes and marks the states that have
+ * an owner. The kernel reseeds. Each makes its steps in any order, with two exceptions: a step that
+ * uses a loaded value comes after that load, and steps do not cross a fence. A store is seen by all
+ * others at the same time, as on x86, aarch64 and RISC-V.
  *
- * Checked when all is over: a state that the next draw would take for current has a key with all
- * of the bytes (1), from no earlier than the kernel's last reseed (2).
+ * At the end it is checked that a state which the next draw would take for current has a key
+ * (1) with all of the bytes,
+ * (2) that is no older than the kernel's last reseed.
  */
 
 #define MARKED 255
@@ -25,9 +25,9 @@ byte watched = 1;    /* the kernel's generation */
 bool has[2];
 byte key;
 
-byte over; /* how many have done all their steps */
+byte over; /* how many processes have made all their steps */
 
-/* Behind a fence: what must be done before. */
+/* BEFORE a fence that precedes the step. */
 #define FENCED(before) (before)
 
 /* state_claim() and reseed() */
@@ -59,7 +59,7 @@ active proctype caller()
 	:: atomic { !word1 -> given[1] = true; word1 = true }
 	/* The fence. */
 	:: atomic { !looked && FENCED(word0 && word1) -> seen = owned; looked = true }
-	/* No processor stores before it knows whether to. */
+	/* A processor does not store before it knows that it has to. */
 	:: atomic { !marked && looked ->
 		marked = true;
 		if

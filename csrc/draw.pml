@@ -8,16 +8,19 @@
  * a key and a position. Where the C mixes a key with fresh entropy, the model takes a new number,
  * and none where the key was zero: a draw must not rest on the fresh half alone.
  *
- * A fork goes on as the child, whose page is zero. What its parent may yet draw is everything from
- * keys that were given before the fork; the child must draw none of it.
+ * After a fork the model goes on as the child, whose page is zero. The parent may still draw
+ * anything from keys that were given before the fork, so the child must draw nothing from them.
  *
  * vgetrandom_reseed() gives bytes, and marks the state, in two steps of another thread; additional.pml
- * has these with loads and stores out of order. The clock, each run's nonce, is left out: it parts
- * machines, of which there is one here.
+ * has these with loads and stores out of order. The clock, each run's nonce, is left out: it matters
+ * only where there are clones of a machine.
  *
- * Checked at every output: its key is not zero (1), was given no earlier than the kernel's last
- * reseed that the draw can have seen (2), nobody has had, or may have, that output (3), and it has
- * the bytes if the call that gave them was over when the draw last looked (4).
+ * At every output it is checked that
+ * (1) its key is not zero,
+ * (2) its key was given no earlier than the last reseed of the kernel that the draw can have seen,
+ * (3) no other draw or process has had this output, or may get it,
+ * (4) its key contains the caller's bytes if vgetrandom_reseed() had returned when the draw last
+ *     looked at the generation.
  */
 
 #ifndef DRAWS
@@ -50,7 +53,7 @@ byte fresh[2];	/* the key at work */
 byte output_key[2], output_position[2];
 bool told[2]; /* that call was over when it last looked */
 bit attempt[2]; /* the second */
-bit over[2];	/* but for its return, when the process was forked: parent and child both have it */
+bit over[2];	/* the process was forked after the last look: parent and child both have the output */
 byte f;		/* the frame that runs */
 
 /* ---- the world ---- */
@@ -87,7 +90,7 @@ inline give_output()
 inline step()
 {
 	if
-	/* vgetrandom(): the state is taken out, unless a draw that this interrupts has it. */
+	/* vgetrandom(): takes the state out, unless a draw that this one interrupts has it. */
 	:: at[f] == LOAD ->
 		attempt[f] = 0;
 		over[f] = 0;
@@ -96,7 +99,7 @@ inline step()
 		out = true;
 		at[f] = CHECK
 
-	/* Is the key there, and of this generation? Two loads. */
+	/* Is there a key, and of this generation? Two loads. */
 	:: at[f] == CHECK ->
 		seen[f] = generation;
 		at[f] = COMPARE
@@ -116,7 +119,7 @@ inline step()
 	:: at[f] == FETCH ->
 		new_key(key);
 		at[f] = ADD
-	/* To whatever the page has by now. */
+	/* To whatever is in the page by now. */
 	:: at[f] == ADD ->
 		if
 		:: key != 0 -> has[key] = given
@@ -151,7 +154,7 @@ inline step()
 		available = left[f] - 1;
 		at[f] = LOOK_AGAIN
 
-	/* After the last use of the page: is it still what it was? One retry, then the kernel. */
+	/* After the last use of the page: has anything happened to it? One retry, then the kernel. */
 	:: at[f] == LOOK_AGAIN ->
 		seen[f] = generation;
 		told[f] = marked;
@@ -170,7 +173,7 @@ inline step()
 		out = false;
 		at[f] = IDLE
 
-	/* The kernel's own bytes. A state that was out before stays so for whoever has it. */
+	/* The kernel's own bytes. If an interrupted draw has the state, it stays out. */
 	:: at[f] == KERNEL ->
 		if
 		:: attempt[f] -> out = false
@@ -180,7 +183,7 @@ inline step()
 	fi
 }
 
-/* The page reads as zeros from here on. */
+/* The kernel zeroes the page. */
 inline wipe()
 {
 	generation = 0; key = 0; batch = 0; available = 0

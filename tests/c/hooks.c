@@ -55,7 +55,7 @@ void hook_chacha20_keystream(int i, uint8_t *out, size_t groups, const uint8_t *
 #define XSAVE_BYTES 8192
 
 /* Calls KEYSTREAM(out, groups, key, 0, 0), then stores the general registers in AREA, the rest 128
- * bytes further on. It keeps to the registers that the called function must preserve. */
+ * bytes further on. It uses only registers that the called function must preserve. */
 void call_and_capture(uint8_t *out, size_t groups, const uint8_t *key, keystream_fn *keystream,
 		      uint8_t *area);
 __asm__(".text\n"
@@ -83,7 +83,8 @@ __asm__(".text\n"
 
 __attribute__((noinline)) static void copy_stack_below(uint8_t *to, size_t len)
 {
-	/* Through a volatile pointer: for the compiler there is nothing below the stack pointer. */
+	/* Through a volatile pointer: the compiler assumes that there is nothing below the stack
+	 * pointer. */
 	const volatile uint8_t *stack = (uint8_t *)__builtin_frame_address(0) - len;
 
 	for (size_t i = 0; i < len; i++)

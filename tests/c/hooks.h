@@ -30,8 +30,8 @@ void hook_chacha20_keystream(int i, uint8_t *out, size_t groups, const uint8_t *
 size_t hook_chacha20_remains(int i, uint8_t *out, size_t groups, const uint8_t *key, uint8_t *left,
 			     size_t left_bytes);
 
-/* Whether the watched word may yet be found, and how it is looked for in one page: the number of
- * candidates, and where in the page and in the opaque state the last of them is. */
+/* watch_looking(). And watch_find() in one page: the number of candidates, and the offsets of the
+ * last one in the page and in the opaque state. */
 bool hook_watch_looking(void);
 int hook_watch_find(const void *page, size_t page_bytes, const void *opaque, size_t opaque_bytes,
 		    size_t *at_page, size_t *at_opaque);
@@ -45,7 +45,7 @@ int hook_clones_find_vmgenid(const char *buses);
 /* The clock's next reading. */
 uint64_t hook_clock_read(bool coarse);
 
-/* HChaCha20, and the pool of the bytes that reseed() was given: 32 bytes. */
+/* HChaCha20, and the pool that the bytes given to reseed() go into: 32 bytes. */
 void hook_hchacha20(uint8_t *out, const uint8_t *key, const uint8_t *input);
 const void *hook_additional_pool(void);
 
@@ -53,7 +53,7 @@ const void *hook_additional_pool(void);
 void *hook_check_out(void);
 void hook_check_in(void *state);
 
-/* Whether the calling thread is in the middle of a draw that has its state out. */
+/* Whether the calling thread is in the middle of a draw that has taken its state out. */
 bool hook_is_out(void);
 
 /* Whether the calling thread's state is known to be this process's, and not one that a fork brought

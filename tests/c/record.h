@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Records of what threads, signal handlers and forked processes draw, in memory that all of them
- * share; in the end no 16 bytes may be there twice. */
+ * share. In the end no 16 bytes may occur twice. */
 #ifndef RECORD_H
 #define RECORD_H
 
@@ -40,7 +40,7 @@ static inline void records_start(size_t max)
 	records->max = max;
 }
 
-/* All whole 16 bytes of DATA. */
+/* Records DATA in pieces of 16 bytes; a shorter rest is left out. */
 static void record(const void *data, size_t len)
 {
 	size_t pieces = len / RECORD_BYTES, at = atomic_fetch_add(&records->count, pieces);
@@ -52,7 +52,7 @@ static void record(const void *data, size_t len)
 	memcpy(records->data[at], data, pieces * RECORD_BYTES);
 }
 
-/* Prints it and exits with 1 if 16 bytes are zeros or occur twice. */
+/* If 16 bytes are zeros or occur twice, prints them and exits with 1. */
 static inline void records_check(void)
 {
 	size_t count = records->count, slots = 1;

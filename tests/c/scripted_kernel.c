@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* As in the real opaque state: a batch and a key, the generation, a position. */
+/* The real opaque state begins with a batch and a key of so many bytes; the generation follows. */
 #define OPAQUE_RANDOM_BYTES 128
 
 static struct script *the_script;
@@ -28,7 +28,7 @@ __attribute__((constructor)) static void map_script(void)
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	the_script = map_shared(sizeof(*the_script));
-	/* One after the other, as the kernel's are. */
+	/* Adjacent pages, as the kernel's are. */
 	the_script->vvar[0] = map_shared(2 * page);
 	the_script->vvar[1] = the_script->vvar[0] + page / sizeof(uint64_t);
 	the_script->has_vdso = 1;

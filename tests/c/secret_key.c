@@ -4,8 +4,8 @@
  *
  *     secret_key SET [GROUPS]
  *
- * The sets `branch` and `address` do what no set may do, which shows that valgrind sees it.
- * `nothing` does nothing, which shows that valgrind finds no fault with libc.
+ * The sets `branch` and `address` make this mistake, to show that valgrind reports it. `nothing`
+ * does nothing, to show that valgrind reports nothing about libc.
  */
 #include "chacha20/chacha20.h"
 
@@ -52,7 +52,8 @@ int main(int argc, char **argv)
 		return 3;
 	VALGRIND_MAKE_MEM_UNDEFINED(key, sizeof(key));
 	run(argv[1], out, groups, key);
-	/* The keystream is as secret as the key: it must have become undefined, all of it. */
+	/* The keystream depends on the key, so all of it must be undefined now. Otherwise valgrind
+	 * has not followed the computation. */
 	if (strcmp(argv[1], "branch") && strcmp(argv[1], "address") && strcmp(argv[1], "nothing"))
 		for (size_t i = 0; i < groups * CHACHA20_GROUP_BYTES; i++)
 			if (VALGRIND_CHECK_MEM_IS_ADDRESSABLE(out + i, 1) ||

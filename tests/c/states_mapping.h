@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory that states live in, found as anyone can find it: by its flags in /proc/self/smaps. */
+/* The mappings that states are in, found by their flags in /proc/self/smaps. */
 #ifndef STATES_MAPPING_H
 #define STATES_MAPPING_H
 
@@ -59,7 +59,7 @@ static inline size_t states_mapped(void)
 	return size;
 }
 
-/* Turns the mapping to zeros as the kernel may, with ADVICE (MADV_PAGEOUT or MADV_DONTNEED).
+/* Zeroes the mapping as the kernel may do, with ADVICE (MADV_PAGEOUT or MADV_DONTNEED).
  * Memory that is not droppable is zeroed only if it is not locked, and by MADV_DONTNEED. */
 static inline int drop(const struct mapping *mapping, int advice)
 {

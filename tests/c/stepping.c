@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Something happens between any two instructions of a draw: with the trap flag set the CPU raises
- * SIGTRAP after each of them, and the handler has it happen.
+/* Has something happen between any two instructions of a draw: with the trap flag set the CPU
+ * raises SIGTRAP after each instruction, and the signal handler does it.
  *
  *     stepping SITUATION ACTION MOST
  *
@@ -98,7 +98,7 @@ static long raw_clone(void)
 	return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 }
 
-/* In a child whose handler has begun a thread: its state is another than the interrupted draw's. */
+/* In a child whose handler has started a thread: it must not have the interrupted draw's state. */
 static pthread_t thread_of_handler;
 static void *_Atomic state_of_handlers_thread;
 static atomic_bool interrupted_draw_is_over;
@@ -186,7 +186,7 @@ static void handler(int signal, siginfo_t *info, void *context)
 	}
 }
 
-/* No call in between: what is stepped through is vgetrandom() and nothing else. */
+/* Inline, so that only vgetrandom() is stepped through. */
 #define SET_TRAP_FLAG                                                                   \
 	__asm__ volatile("leaq -128(%%rsp), %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\t" \
 			 "popfq\n\tleaq 128(%%rsp), %%rsp" ::                           \
@@ -224,8 +224,8 @@ static size_t prepare(void)
 	exit(2);
 }
 
-/* Records what children drew, but for what they have in common with BUF; returns the first step
- * from which on they do. */
+/* Records what children drew, except for draws that are the same as BUF, and returns the first step
+ * from which on they are. */
 static long compare(const unsigned char *buf, size_t size)
 {
 	long first_shared = step + 1;
@@ -282,7 +282,7 @@ static void *stepped_draw(void *arg)
 	}
 	if (is_child && is(action, "fork-thread"))
 		end_thread();
-	/* The state is in order afterwards. */
+	/* The state must be usable afterwards. */
 	draw(16);
 	draw(48);
 	if (!hook_is_settled())
