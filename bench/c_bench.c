@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE
 #include <assert.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
 #include <sched.h>
@@ -15,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/utsname.h>
 #include <time.h>
 
@@ -26,111 +23,15 @@
 
 #include <vgetrandom.h>
 
-#include "vdso.h"
+#include "c_peers.h"
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-#define MAX_SIZE (16UL << 20)
 #define MAX_SAMPLES 15
 
 static const size_t sizes[] = {
 	1, 8, 16, 32, 64, 256, 1024, 4096, 16384, 1 << 16, 1 << 20, MAX_SIZE
 };
 
-static unsigned char *buffer, *zeros;
-
-/* ---- the peers ---- */
-
-static vdso_getrandom_fn *kernel_getrandom;
-static struct vdso_params params;
-static void *vdso_state;
-
-static const char *find_vdso(void)
-{
-	kernel_getrandom = vdso_getrandom(&params);
-	if (!kernel_getrandom)
-		return "no vDSO getrandom was found in this process";
-	vdso_state = mmap(NULL, params.size_of_opaque_state, (int)params.mmap_prot,
-			  (int)params.mmap_flags, -1, 0);
-	return vdso_state == MAP_FAILED ? "no memory for its state" : NULL;
-}
-
-/* The few functions of libcrypto that are wanted, so that its headers are not. */
-static int (*encrypt_update)(void *context, unsigned char *out, int *out_len,
-			     const unsigned char *in, int in_len);
-static void *cipher;
-
-static const char *find_openssl(void)
-{
-	static const char *const names[] = { "libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.so" };
-	void *(*new_context)(void);
-	const void *(*chacha20)(void);
-	int (*init)(void *context, const void *type, void *engine, const unsigned char *key,
-		    const unsigned char *iv);
-	unsigned char key[32], iv[16] = { 0 };
-	void *library = NULL;
-
-	for (size_t i = 0; i < LENGTH(names) && !library; i++)
-		library = dlopen(names[i], RTLD_NOW);
-	if (!library)
-		return "no libcrypto here";
-	*(void **)&new_context = dlsym(library, "EVP_CIPHER_CTX_new");
-	*(void **)&chacha20 = dlsym(library, "EVP_chacha20");
-	*(void **)&init = dlsym(library, "EVP_EncryptInit_ex");
-	*(void **)&encrypt_update = dlsym(library, "EVP_EncryptUpdate");
-	if (!new_context || !chacha20 || !init || !encrypt_update)
-		return "this libcrypto has no ChaCha20";
-	cipher = new_context();
-	if (vgetrandom(key, sizeof(key), 0) != sizeof(key) || !cipher ||
-	    init(cipher, chacha20(), NULL, key, iv) != 1)
-		return "libcrypto refused ChaCha20";
-	return NULL;
-}
-
-static bool openssl(size_t len)
-{
-	int written = 0;
-
-	return encrypt_update(cipher, buffer, &written, zeros, (int)len) == 1 &&
-	       (size_t)written == len;
-}
-
-static const char *always(void)
-{
-	return NULL;
-}
-
-/* A loop for each peer, so that none pays for a call through a pointer that its user would not
- * make. Each returns whether every answer was whole. */
-#define LOOP(name, whole)                               \
-	static bool name##_loop(size_t len, long calls) \
-	{                                               \
-		bool good = true;                       \
-                                                        \
-		for (long i = 0; i < calls; i++)        \
-			good &= (whole);                \
-		return good;                            \
-	}
-
-LOOP(ours, vgetrandom(buffer, len, 0) == (ssize_t)len)
-LOOP(vdso,
-     kernel_getrandom(buffer, len, 0, vdso_state, params.size_of_opaque_state) == (ssize_t)len)
-LOOP(libc, getrandom(buffer, len, 0) == (ssize_t)len)
-LOOP(openssl, openssl(len))
-
-#define BASELINE 1 /* the peer that the ratios are against */
-
-static const struct peer {
-	const char *name;
-	const char *(*find)(void); /* NULL, or why it is absent */
-	bool (*loop)(size_t len, long calls);
-} peers[] = {
-	{ "vgetrandom()", always, ours_loop },
-	{ "kernel vDSO", find_vdso, vdso_loop },
-	{ "getrandom()", always, libc_loop },
-	{ "OpenSSL ChaCha20", find_openssl, openssl_loop },
-};
-
-static const char *absent[LENGTH(peers)];
+static const char *absent[PEERS];
 
 /* ---- the method ---- */
 
@@ -139,7 +40,7 @@ struct row {
 	double median, stddev;
 };
 
-static struct row rows[LENGTH(sizes)][LENGTH(peers)];
+static struct row rows[LENGTH(sizes)][PEERS];
 
 /* Nanoseconds of this thread that so many calls take: not what others take from it meanwhile. */
 static double run(const struct peer *peer, size_t len, long calls)
@@ -192,23 +93,23 @@ static void summarise(struct row *row, int samples)
  * (vgetrandom/bench/order.py has the odd numbers too). */
 static size_t turn(int round, size_t place)
 {
-	size_t step = place % 2 ? (place + 1) / 2 : LENGTH(peers) - place / 2;
+	size_t step = place % 2 ? (place + 1) / 2 : PEERS - place / 2;
 
-	return (step + (size_t)round) % LENGTH(peers);
+	return (step + (size_t)round) % PEERS;
 }
 
-static_assert(LENGTH(peers) % 2 == 0, "turn() is balanced for an even number of peers");
+static_assert(PEERS % 2 == 0, "turn() is balanced for an even number of peers");
 
 /* In turn, so that noise meets all alike. */
 static void measure(size_t len, struct row *row, int samples, double ns)
 {
-	long calls[LENGTH(peers)];
+	long calls[PEERS];
 
-	for (size_t p = 0; p < LENGTH(peers); p++)
+	for (size_t p = 0; p < PEERS; p++)
 		if (!absent[p])
 			calls[p] = calibrate(&peers[p], len, ns);
 	for (int i = 0; i < samples; i++) {
-		for (size_t place = 0; place < LENGTH(peers); place++) {
+		for (size_t place = 0; place < PEERS; place++) {
 			size_t p = turn(i, place);
 
 			if (absent[p])
@@ -218,7 +119,7 @@ static void measure(size_t len, struct row *row, int samples, double ns)
 			row[p].samples[i] = run(&peers[p], len, calls[p]) / (double)calls[p];
 		}
 	}
-	for (size_t p = 0; p < LENGTH(peers); p++)
+	for (size_t p = 0; p < PEERS; p++)
 		if (!absent[p])
 			summarise(&row[p], samples);
 }
@@ -289,7 +190,7 @@ static void print_machine(FILE *out, const char *command)
 	fprintf(out, "  \"libc\": \"%s\",\n  \"vgetrandom\": {\"version\": \"%s\"},\n",
 		libc_name(libc, sizeof(libc)), VGETRANDOM_VERSION);
 	fprintf(out, "  \"command\": \"%s\",\n  \"complete\": true,\n  \"absent\": {", command);
-	for (size_t p = 0; p < LENGTH(peers); p++) {
+	for (size_t p = 0; p < PEERS; p++) {
 		if (!absent[p])
 			continue;
 		fputs(first ? "" : ", ", out);
@@ -309,7 +210,7 @@ static void print_json(FILE *out, const char *command, int samples)
 	print_machine(out, command);
 	fputs(" \"results\": [", out);
 	for (size_t s = 0; s < LENGTH(sizes); s++) {
-		for (size_t p = 0; p < LENGTH(peers); p++) {
+		for (size_t p = 0; p < PEERS; p++) {
 			const struct row *row = &rows[s][p];
 
 			if (absent[p])
@@ -330,12 +231,12 @@ static void print_json(FILE *out, const char *command, int samples)
 
 static void print_table(void)
 {
-	for (size_t p = 0; p < LENGTH(peers); p++)
+	for (size_t p = 0; p < PEERS; p++)
 		if (absent[p])
 			printf("absent: %s: %s\n", peers[p].name, absent[p]);
 	printf("%8s  %-18s %12s %5s %9s %7s\n", "bytes", "", "ns", "+-", "GB/s", "x vDSO");
 	for (size_t s = 0; s < LENGTH(sizes); s++) {
-		for (size_t p = 0; p < LENGTH(peers); p++) {
+		for (size_t p = 0; p < PEERS; p++) {
 			const struct row *row = &rows[s][p];
 
 			if (absent[p])
@@ -376,13 +277,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "c_bench: cannot write %s: %s\n", path, strerror(errno));
 		return 2;
 	}
-	buffer = malloc(MAX_SIZE);
-	zeros = calloc(1, MAX_SIZE);
-	if (!buffer || !zeros) {
+	if (!peers_allocate()) {
 		fputs("c_bench: no memory\n", stderr);
 		return 1;
 	}
-	for (size_t p = 0; p < LENGTH(peers); p++)
+	for (size_t p = 0; p < PEERS; p++)
 		absent[p] = peers[p].find();
 	samples = quick ? 5 : MAX_SAMPLES;
 	for (size_t s = 0; s < LENGTH(sizes); s++)
@@ -395,7 +294,5 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	free(buffer);
-	free(zeros);
 	return 0;
 }

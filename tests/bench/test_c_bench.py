@@ -24,7 +24,7 @@ def c_bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not compiler:
         pytest.skip("cc is not installed")
     program = tmp_path_factory.mktemp("c") / "c_bench"
-    sources = [ROOT / "bench/c_bench.c", ROOT / "csrc/vdso.c"]
+    sources = [ROOT / "bench/c_bench.c", ROOT / "bench/c_peers.c", ROOT / "csrc/vdso.c"]
     include = [f"-I{get_include()}", f"-I{ROOT / 'csrc'}"]
     library = [get_library(), f"-Wl,-rpath,{Path(get_library()).parent}", "-lm", "-ldl"]
     command = [compiler, "-O2", *map(str, sources), *include, *library, "-o", str(program)]
