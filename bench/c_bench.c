@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* vgetrandom() beside its peers without Python: the kernel's vDSO, getrandom() as libc has it, and
- * OpenSSL's bare ChaCha20, measured in turn in one process. `vgetrandom bench` does the same for
- * Python; the JSON of both has the same form.
+/* Compares vgetrandom() with other sources of random bytes in C: the kernel's vDSO, libc's
+ * getrandom() and OpenSSL's bare ChaCha20, measured in turn in one process. `vgetrandom bench` does
+ * the same for Python; both write the same form of JSON.
  *
  * usage: c_bench [--quick] [--json FILE]
  */
@@ -42,7 +42,8 @@ struct row {
 
 static struct row rows[LENGTH(sizes)][PEERS];
 
-/* Nanoseconds of this thread that so many calls take: not what others take from it meanwhile. */
+/* Nanoseconds of this thread's processor time that so many calls take, without what other processes
+ * take meanwhile. */
 static double run(const struct peer *peer, size_t len, long calls)
 {
 	struct timespec start, end;
@@ -58,7 +59,7 @@ static double run(const struct peer *peer, size_t len, long calls)
 	return (double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec);
 }
 
-/* How many calls take that long. Warms up on the way. */
+/* How many calls take at least NS. Warms up caches and clock frequency as well. */
 static long calibrate(const struct peer *peer, size_t len, double ns)
 {
 	long calls = 1;
@@ -88,9 +89,9 @@ static void summarise(struct row *row, int samples)
 	row->stddev = sqrt(squares / (samples - 1));
 }
 
-/* Who comes at a place of a round: 0, 1, -1, 2, -2, ..., shifted by one from round to round. Of an
- * even number of peers each then stands at each place, and follows each other peer, equally often
- * (vgetrandom/bench/order.py has the odd numbers too). */
+/* Which peer is measured at a place of a round: 0, 1, -1, 2, -2, ..., shifted by one from round to
+ * round. With an even number of peers, each is then at each place, and after each other peer,
+ * equally often (vgetrandom/bench/order.py covers odd numbers too). */
 static size_t turn(int round, size_t place)
 {
 	size_t step = place % 2 ? (place + 1) / 2 : PEERS - place / 2;
@@ -100,7 +101,7 @@ static size_t turn(int round, size_t place)
 
 static_assert(PEERS % 2 == 0, "turn() is balanced for an even number of peers");
 
-/* In turn, so that noise meets all alike. */
+/* Measures the peers in turn, so that noise affects all of them alike. */
 static void measure(size_t len, struct row *row, int samples, double ns)
 {
 	long calls[PEERS];
@@ -114,7 +115,8 @@ static void measure(size_t len, struct row *row, int samples, double ns)
 
 			if (absent[p])
 				continue;
-			/* The caches as it leaves them, not as the peer before it did. */
+			/* Not measured: the caches must be as this peer leaves them, not as the one
+			 * before did. */
 			run(&peers[p], len, calls[p] / 10 + 1);
 			row[p].samples[i] = run(&peers[p], len, calls[p]) / (double)calls[p];
 		}
@@ -124,7 +126,7 @@ static void measure(size_t len, struct row *row, int samples, double ns)
 			summarise(&row[p], samples);
 }
 
-/* ---- what is told ---- */
+/* ---- the report ---- */
 
 static void find_cpu(char *cpu, size_t len)
 {
@@ -272,7 +274,7 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	/* Before the measuring, which would be for nothing. */
+	/* Before measuring, which would be in vain if the file cannot be written. */
 	if (path && !(json = fopen(path, "w"))) {
 		fprintf(stderr, "c_bench: cannot write %s: %s\n", path, strerror(errno));
 		return 2;

@@ -11,7 +11,7 @@
 
 #include "vdso.h"
 
-/* What they fill, and what OpenSSL encrypts. */
+/* What the peers fill, and what OpenSSL encrypts. */
 static unsigned char *buffer, *zeros;
 
 static vdso_getrandom_fn *kernel_getrandom;
@@ -28,7 +28,7 @@ static const char *find_vdso(void)
 	return vdso_state == MAP_FAILED ? "no memory for its state" : NULL;
 }
 
-/* The few functions of libcrypto that are wanted, so that its headers are not. */
+/* Loaded at run time, so that the benchmark builds without OpenSSL's headers. */
 static int (*encrypt_update)(void *context, unsigned char *out, int *out_len,
 			     const unsigned char *in, int in_len);
 static void *cipher;
@@ -73,8 +73,8 @@ static const char *always(void)
 	return NULL;
 }
 
-/* A loop for each peer, so that none pays for a call through a pointer that its user would not
- * make. Each returns whether every answer was whole. */
+/* A loop for each peer, so that none pays for a call through a pointer that its users would not
+ * make. Each returns whether all calls have filled the buffer. */
 #define LOOP(name, whole)                               \
 	static bool name##_loop(size_t len, long calls) \
 	{                                               \

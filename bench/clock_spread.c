@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* How far apart the clocks of copies are that go on at the same moment: what parts cloned machines
- * where nothing else does (docs/threat-model.md).
+/* How far apart the clocks of copies are that are resumed at the same moment. Where nothing else
+ * makes the output of cloned machines differ, this does (docs/threat-model.md).
  *
- * Pairs of forked processes, each on a processor of its own, are stopped, continued by one signal
- * to both, and then read the clock that keystream takes its nonce from. A machine takes longer to
- * resume than a process, and two of them are further apart. n copies whose readings are spread over
- * W ticks have about n * n / 2 W pairs of equal readings.
+ * Pairs of forked processes, each on its own processor, stop, are continued by one signal to both,
+ * and then read the clock that keystream takes its nonce from. Machines take longer to resume than
+ * processes, so their clocks are further apart. n copies whose readings are spread over W ticks
+ * have about n * n / 2 W pairs of equal readings.
  */
 #define _GNU_SOURCE
 #include "clock.h"
@@ -23,7 +23,7 @@
 
 #define PAIRS 2000
 
-/* As undisturbed as we are allowed to be. */
+/* Binds this process to a processor, with real-time priority if that is permitted. */
 static void keep_to_processor(int number)
 {
 	const struct sched_param most = { .sched_priority = 1 };
@@ -35,7 +35,7 @@ static void keep_to_processor(int number)
 	sched_setscheduler(0, SCHED_FIFO, &most);
 }
 
-/* A process that stops at once; in a group of its own, or in that of LEADER. */
+/* Starts a process that stops at once, in a process group of its own or in that of LEADER. */
 static pid_t copy(uint64_t *reading, int number, pid_t leader)
 {
 	pid_t pid = fork();

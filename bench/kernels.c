@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How long the keystream functions take by themselves: nanoseconds for a group of 1,024 bytes, in
- * runs of 1 group, of 3 (a refill) and of 64 (a bulk chunk). The best of many rounds.
+ * runs of 1 group, 3 groups (a refill) and 64 groups (a bulk chunk). Prints the best of many
+ * rounds.
  */
 #include "chacha20/chacha20.h"
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What one batch size costs: the time of a draw of 16, 256 and 1,024 bytes on average, and of the
- * unlucky draw of 16 bytes that refills. Prints the best of many rounds, in nanoseconds.
+/* What a batch size costs: the average time of a draw of 16, 256 and 1,024 bytes, and the time of a
+ * draw of 16 bytes that has to refill. Prints the best of many rounds, in nanoseconds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +49,8 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The median over many batches of the slowest draw of each, less what the clock costs. */
+/* The slowest draw of each batch: the median over many batches, less what reading the clock takes.
+ */
 static double refill(void)
 {
 	enum { BATCHES = 2001 };
