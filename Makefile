@@ -10,7 +10,9 @@ BIN = $(VENV)/bin
 bench: $(VENV)/installed-bench
 	$(BIN)/vgetrandom bench --quick $(ARGS)
 
-test: $(VENV)/installed-test
+# EXTRA=test-pure leaves out what is compiled (pyproject.toml).
+EXTRA ?= test
+test: $(VENV)/installed-$(EXTRA)
 	$(BIN)/pytest $(ARGS)
 
 # The suite in a Debian of another release, with its C library, compilers and interpreter, as root:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,19 @@ def test_every_folder_is_in_the_map() -> None:
 def test_github_runs_what_ci_runs() -> None:
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     steps = re.findall(r"- run: (.*)$", workflow, flags=re.MULTILINE)
-    assert steps == [".ci/run"]
+    assert steps == [".ci/run", "make test PYTHON=python EXTRA=${{ matrix.extra }}"]
+
+
+def test_github_runs_every_interpreter_that_is_supported() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    classifiers = "\n".join(project["classifiers"])
+    named = set(re.findall(r"Python :: (3\.\d+)$", classifiers, flags=re.MULTILINE))
+    debian = {"12": "3.11", "13": "3.13"}
+    tested = {debian[release] for release in re.findall(r'"debian:(\d+)"', workflow)}
+    assert named == tested | set(re.findall(r'"(3\.\d+)"', workflow))
+    assert ("Free Threading" in classifiers) == bool(re.search(r'"3\.\d+t"', workflow))
+    assert ("PyPy" in classifiers) == ("pypy" in workflow)
 
 
 def test_every_source_file_names_its_licence() -> None:
