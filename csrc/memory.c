@@ -171,6 +171,6 @@ void memory_notes(struct notes *notes)
 	if (kind == MEMORY_NONE && restriction == ENV_MEMORY_NONE)
 		note(notes, "VGETRANDOM_MEMORY=none: every request is a getrandom(2) call");
 	if (kind == MEMORY_NONE && restriction != ENV_MEMORY_NONE)
-		note(notes, "neither MAP_DROPPABLE nor MADV_WIPEONFORK memory was to be had: every "
+		note(notes, "neither MAP_DROPPABLE nor MADV_WIPEONFORK memory is available: every "
 			    "request is a getrandom(2) call");
 }

@@ -371,13 +371,13 @@ void state_notes(struct notes *notes)
 		return;
 	switch (this_thread.lacks) {
 	case LACKS_MEMORY:
-		note(notes, "no memory was to be had for this thread's state (see RLIMIT_AS and "
+		note(notes, "there was no memory for this thread's state (see RLIMIT_AS and "
 			    "RLIMIT_MEMLOCK): until another attempt succeeds, each of its requests "
 			    "is a getrandom(2) call");
 		break;
 	case LACKS_EXIT_HOOK:
 		note(notes,
-		     "no pthread key was to be had (a process has PTHREAD_KEYS_MAX of them), "
+		     "there was no pthread key left (a process has PTHREAD_KEYS_MAX of them), "
 		     "or no memory for its value: until another attempt succeeds, each of "
 		     "this thread's requests is a getrandom(2) call");
 		break;

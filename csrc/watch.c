@@ -328,10 +328,9 @@ void watch_notes(struct notes *notes)
 			    "generation: up to one batch per thread may be served after the kernel "
 			    "reseeded");
 	else if (!watch_has_kernel() && kernel_has_vdso() && !pages_settled)
-		note(notes,
-		     "no file descriptor or no memory was to be had for finding the kernel's "
-		     "reseed generation: up to one batch per thread may be served after the "
-		     "kernel reseeded; vgetrandom_prepare() tries again");
+		note(notes, "there was no file descriptor or no memory for finding the kernel's "
+			    "reseed generation: up to one batch per thread may be served after the "
+			    "kernel reseeded; vgetrandom_prepare() tries again");
 	else if (!watch_has_kernel())
 		note(notes, "the kernel's reseed generation cannot be watched here: up to one "
 			    "batch per thread may be served after the kernel reseeded");

@@ -67,12 +67,13 @@ extern "C" {
  * attribute noplt (clang), link with `-z now`, or the dynamic linker takes 2.5 KiB more in the
  * program's first draw.
  *
- * A signal handler may draw in the middle of another draw; the kernel then serves it. A thread's
- * first draw registers a thread-exit hook (pthread_setspecific(3)). Its key is made when the
- * library is loaded; where 32 others were made before, glibc allocates at that point: there, do not
- * make the first draw from a handler. With musl, whose pthread_key_create(3) takes a lock, no draw
- * makes the key: where none was left by then, vgetrandom_prepare() tries again. A first draw after
- * the thread's last such hook has run takes a page that nobody gives back.
+ * A signal handler may draw in the middle of another draw; the kernel then serves it. There is one
+ * exception. A thread's first draw registers a thread-exit hook (pthread_setspecific(3)), whose key
+ * is made when the library is loaded. If 32 other keys were made before, glibc allocates memory at
+ * that point, and a handler must not make a thread's first draw. With musl, whose
+ * pthread_key_create(3) takes a lock, no draw makes the key: if none was left when the library was
+ * loaded, vgetrandom_prepare() tries again. If a thread makes its first draw after its last
+ * thread-exit hook has run, its page is never released.
  *
  * Each run of keystream takes a reading of the clock for its nonce, so that the output of cloned
  * machines comes to differ: the CPU's counter, if there is one. A thread that disables the counter

@@ -28,7 +28,8 @@ PyObject *call_standard(PyObject *callable, PyObject *self, PyObject *const *arg
 	PyObject *tuple, *keywords = NULL, *result = NULL;
 
 	if (!callable) {
-		PyErr_SetString(PyExc_RuntimeError, "the standard library's was not handed in");
+		PyErr_SetString(PyExc_RuntimeError,
+				"the standard library's function was not handed in");
 		return NULL;
 	}
 	tuple = positional(self, args, nargs);

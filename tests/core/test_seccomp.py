@@ -58,14 +58,14 @@ def test_without_droppable_memory_states_are_wiped_on_fork(error: int) -> None:
 def test_without_any_memory_a_note_says_so() -> None:
     memory, notes = sandboxed(lambda: refuse("mmap", errno.EPERM))
     assert memory == "none"
-    assert "neither MAP_DROPPABLE nor MADV_WIPEONFORK memory was to be had" in notes
+    assert "neither MAP_DROPPABLE nor MADV_WIPEONFORK memory is available" in notes
 
 
 def test_advice_that_is_taken_in_name_only_is_found_out() -> None:
     """qemu's user mode does so: MADV_WIPEONFORK "succeeds", and forks wipe nothing."""
     memory, notes = sandboxed(lambda: refuse("madvise", 0))
     assert memory == "none"
-    assert "memory was to be had" in notes or "VGETRANDOM_MEMORY=none" in notes
+    assert "memory is available" in notes or "VGETRANDOM_MEMORY=none" in notes
 
 
 @pytest.mark.parametrize("error", [errno.EINVAL, errno.EPERM])
