@@ -158,14 +158,7 @@ def _medians(runs: list[tuple[dict[str, Any], dict[Key, float]]]) -> str:
 
 
 def all_sizes(paths: list[Path]) -> str:
-    """Make a figure and a table of the `bytes` group for each run.
-
-    Args:
-        paths: The JSON files of the runs, an SVG figure beside each.
-
-    Raises:
-        DisagreementError: A figure does not belong to its run.
-    """
+    """Make a figure and a table of the `bytes` group for each run, as `few_sizes` is called."""
     parts = []
     for path in paths:
         machine, medians = _load(path)
