@@ -8,7 +8,7 @@ import sys
 
 from . import cores
 
-SOURCES = ("faults/fuzz.c",)
+SOURCES = ("faults/fuzz.c", "faults/fuzz_model.c")
 FUZZER = ("-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all")
 
 

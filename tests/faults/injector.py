@@ -216,7 +216,9 @@ class Injector:
         self.target = target
         self._teller: threading.Thread | None = None
         following = (24, sizes.batch - 1) if sizes else (24, 24)
-        program = cores.program("inject", "inject.c", "stepping.c", "subject.c")
+        program = cores.program(
+            "inject", "inject.c", "places.c", "stepping.c", "subject.c", "telling.c", "traced.c"
+        )
         command: list[str | Path] = [
             program,
             library,
