@@ -19,11 +19,11 @@ from . import cores, defects, sweep, targets
 from .injector import Injector, Outcome, Sizes, Target
 from .kinds import KINDS, LETTERS
 
-# Of longer draws, each instruction's first and last so many executions.
+# Of each instruction in longer draws, the first and the last so many executions.
 ALL_BELOW = 20_000
 EXECUTIONS = 2
 PAIRS = 3000
-# What is not watched goes unnoticed.
+# A reseed of the kernel goes unnoticed without the watch.
 UNWATCHED = "".join(kind.letter for kind in KINDS if not kind.reseeds_kernel)
 LIMITS = (
     *(("VGETRANDOM_CHACHA20", name, LETTERS) for name in chacha20_sets(supported=True)),

@@ -122,7 +122,7 @@ def _copy(directory: Path) -> None:
         shutil.copytree(
             ROOT / part, directory / part, ignore=shutil.ignore_patterns("python", "_*")
         )
-    # Of a read-only tree: the copies are written to, and removed.
+    # The tree may be read-only; the copies are changed and removed.
     for path in directory.rglob("*"):
         path.chmod(path.stat().st_mode | stat.S_IWUSR)
 
@@ -159,7 +159,7 @@ class Build:
 def _objects(directory: Path, how: Build) -> list[Path]:
     headers = b"".join(path.read_bytes() for path in sorted(directory.glob("**/*.h")))
     jobs: list[tuple[tuple[str, ...], Path]] = []
-    # What sanitizers keep on the stack is theirs.
+    # Sanitizers keep what they like on the stack.
     secrets = "ON" if any("-fsanitize" in option for option in how.options) else "OFF"
     for source, shipped in _commands(how.build_type, secrets):
         command = (how.compiler or shipped[0], *shipped[1:], *how.options)

@@ -236,7 +236,7 @@ SEEDED = (
     ),
 )
 
-# Shown by what comes out where nothing happens, held against the model (tests/support/model.py).
+# These show in the output without any fault, compared with the model (tests/support/model.py).
 SHOWN_BY_OUTPUT = (
     _seeded(
         "additional bytes in place of the kernel's",
@@ -308,8 +308,8 @@ SHOWN_BY_OUTPUT = (
     ),
 )
 
-# Shown by what a draw leaves behind (tests/faults/test_residue.py), with portable C at work, not by
-# a fault.
+# These show in what a draw in portable C leaves behind (tests/faults/test_residue.py), without any
+# fault.
 LEFT_BEHIND = (
     _seeded(
         "served bytes left in a register",
@@ -318,7 +318,7 @@ LEFT_BEHIND = (
         (
             DRAW,
             "\t\tcopy_and_erase(buf, state->batch + BATCH_BYTES - available, len);",
-            # A register by name: memcpy() leaves the bytes in one with some compilers only.
+            # The register is named, because memcpy() leaves bytes in one with some compilers only.
             (
                 '\t\t__asm__ __volatile__("movups (%0), %%xmm15" ::"r"(\n'
                 "\t\t\tstate->batch + BATCH_BYTES - available)\n"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Random sequences of what can happen between draws, played against a model.
  *
- * For libFuzzer: every input is a sequence of operations (see play()), two bytes or so each. They
- * are played by up to THREADS threads in turn, one operation at a time, so that an input always
- * does the same. The kernel is the scripted one. What a draw may return is computed by
- * fuzz_model.c, with a ChaCha20 of its own; a difference is an abort().
+ * For libFuzzer. Every input is a sequence of operations (see play()) of about two bytes each. Up
+ * to THREADS threads play them in turn, one operation at a time, so that an input is reproducible.
+ * The kernel is the scripted one. fuzz_model.c computes what a draw may return, with its own
+ * ChaCha20; a difference is an abort().
  */
 #define _GNU_SOURCE
 #include "fuzz_model.h"
@@ -86,11 +86,11 @@ static void drop(struct player *player)
 		return;
 	for (int i = 0; i < DROP_ATTEMPTS && memcmp(state, zeros, sizeof(zeros)); i++)
 		madvise(state, sizeof(zeros), MADV_PAGEOUT);
-	memset(state, 0, sizeof(zeros)); /* for one that resists */
+	memset(state, 0, sizeof(zeros)); /* if the kernel did not drop it */
 	player->model.valid = false;
 }
 
-/* The child draws, in a process in which no state is valid. */
+/* The child draws. No state is valid in it. */
 static void fork_and_draw(struct player *player)
 {
 	int status;
@@ -245,7 +245,7 @@ static void play(struct input *input)
 		player->len = take_len(input) % (2 * BATCH_BYTES);
 		if (script()->getrandom_answer > 0)
 			player->len %= MAX_SHORT_LEN;
-		/* Where the kernel fails, the child's first draw does too: no matter. */
+		/* The model knows, too, whether the kernel fails in the child's first draw. */
 		turn(player, fork_and_draw);
 	} else if (operation < 42) {
 		script_reseed_kernel(script()->generation + 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The fourth statement of the draw protocol, independent of the core's on purpose. */
+/* One of the independent statements of the draw protocol: it shares no code with the core. */
 #define _GNU_SOURCE
 #include "fuzz_model.h"
 
@@ -63,7 +63,7 @@ static const struct script_entry *next(struct answers *answers)
 	return entry;
 }
 
-/* KEY becomes the key at work, from SECRET and the kernel's next answer. */
+/* Makes KEY, a working key, of SECRET and the kernel's next answer. */
 static bool mix(uint8_t key[32], const uint8_t secret[32], struct answers *answers)
 {
 	uint64_t n = answers->next;
@@ -131,10 +131,11 @@ static bool serve(struct model *model, uint8_t *out, size_t len, struct answers 
 	return true;
 }
 
-/* 0, or the errno that the draw must fail with: the kernel's generator is not ready. */
+/* Returns 0, or the errno that the draw must fail with because the kernel is not ready. */
 static int reseed(struct model *model, struct answers *answers)
 {
-	/* What the bytes become is tested elsewhere; that they are added, here. */
+	/* How reseed() makes these of a caller's bytes is tested elsewhere
+	 * (tests/core/test_protocol.py); that they go into the key is tested here. */
 	const uint8_t *pool = (const uint8_t *)additional_pool();
 	uint64_t n;
 	const struct script_entry *entry;
@@ -152,7 +153,7 @@ static int reseed(struct model *model, struct answers *answers)
 	return entry->answer == -EINTR || entry->answer == -EAGAIN ? (int)-entry->answer : 0;
 }
 
-/* 0, or what errno must be. */
+/* Returns 0, or what errno must be. */
 static int from_kernel(uint8_t *out, size_t len, struct answers *answers)
 {
 	for (size_t done = 0; done < len;) {

@@ -3,9 +3,9 @@
  *
  *     inject LIBRARY LEN FOLLOWING,FOLLOWING [PREPARATION,...]
  *
- * LIBRARY is the core over the scripted kernel. Of the draw of LEN bytes, which comes after the
- * preparatory ones, the instructions are written to standard output first. Then each line of
- * standard input is a run,
+ * LIBRARY is the core over the scripted kernel. The draw of LEN bytes comes after the preparatory
+ * ones; its instructions are written to standard output first. Then each line of standard input is
+ * a run,
  *
  *     AT ACTIONS [GAP ACTIONS]
  *
@@ -44,7 +44,7 @@
 
 #define MAX_PAGE_BYTES 65536
 
-/* A page may resist while something else refers to it. */
+/* The kernel does not drop a page while something else holds a reference to it. */
 #define DROP_ATTEMPTS 50
 
 static const char *state_page; /* where the subject's state lies: the same in every run */
@@ -92,7 +92,7 @@ static uint32_t drop(pid_t pid)
 	return outcome;
 }
 
-/* As another thread's vgetrandom_reseed() does. */
+/* Does what vgetrandom_reseed() in another thread would do to this state. */
 static uint32_t request_reseed(pid_t pid)
 {
 	uint64_t requested = REQUESTED_GENERATION;
@@ -102,7 +102,7 @@ static uint32_t request_reseed(pid_t pid)
 	return process_vm_writev(pid, &local, 1, &remote, 1, 0) > 0 ? DONE : NOTHING_THERE;
 }
 
-/* Returns the signal that is to be delivered, or 0 where the fault is done. */
+/* Returns the signal to deliver when the subject goes on; 0 if nothing is left to do. */
 static int inject(pid_t pid, unsigned int actions, struct fault *fault)
 {
 	fault->calls = core.script()->calls;
@@ -126,7 +126,7 @@ static uint32_t peek(pid_t pid, const volatile uint32_t *variable)
 	return value;
 }
 
-/* Says of all faults so far which draw has touched what since. */
+/* Records, for each fault so far, which draw has touched which word since. */
 static void note_touched(pid_t pid, struct result *result, struct stop stop)
 {
 	if (stop.ended || !stop.touched)
@@ -149,15 +149,16 @@ static void run(struct result *result, size_t at, const unsigned int *actions, u
 	int signal = 0;
 
 	places_go_to(pid, at);
-	/* From here on it arrives at the draw's end, and nowhere else. */
+	/* The next place to stop at is the end of the draw. */
 	stepping_watch(pid, (uintptr_t)stepping_mark, generation, word);
 	for (; result->faults < count && !stop.ended && !stop.arrived; result->faults++) {
 		if (result->faults > 0) {
 			bool entering = false;
 
-			/* A fork counts once it has happened; the handler needs a while. Nor is
-			 * the subject itself, which writes down what it drew, to be interrupted;
-			 * and at the first instruction of a handler ptrace delivers no signal. */
+			/* The gap after a fork begins when the handler has forked, not when the
+			 * signal is delivered. The second fault comes while the core is at work,
+			 * not while the subject records what it drew; and not at a handler's first
+			 * instruction, where ptrace delivers no signal. */
 			while ((gap > 0 || entering || !peek(pid, &in_core)) && !stop.ended &&
 			       !stop.arrived) {
 				entering = signal != 0;
@@ -195,8 +196,9 @@ static void parse_sizes(const char *text, size_t *sizes, int max)
 	}
 }
 
-/* Where the stack is decides how much is burnt below a frame that aligns itself, and so how many
- * instructions a draw has: places that were counted in one process must be the same in the next. */
+/* The address of the stack decides how much is burnt below a frame that aligns itself, and so how
+ * many instructions a draw takes. Instructions are counted in one process and looked for in the
+ * next one, so the address must be the same in both. */
 static void have_the_stack_in_one_place(char **argv)
 {
 	int persona = personality(PERSONALITY_QUERY);
@@ -223,7 +225,7 @@ int main(int argc, char **argv)
 		parse_sizes(argv[4], plan.preparation, MAX_PREPARATIONS);
 	stepping_stay_on_one_processor();
 	page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-	/* Twice: only after the first it is known where the state will be. */
+	/* The first run only tells where the state will be in all runs. */
 	if (traced_finish(traced_start(0), (struct stop){ 0 }))
 		errx(2, "the subject failed without any fault");
 	state_page = observed->state;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Running faults: what the injector (inject.c) is told and what it tells."""
+"""Running faults: what the injector (inject.c) reads and writes."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ NOT_HERE = 77  # exit status
 
 
 class NotHereError(Exception):
-    """What this machine lacks."""
+    """This machine lacks something; the message says what."""
 
 
 class Outcome(IntEnum):
-    """What became of a fault; as in inject.c."""
+    """What became of a fault; as in telling.h."""
 
     NOT_REACHED = 0
     DONE = 1
@@ -92,13 +92,13 @@ class Trace:
 
     @cached_property
     def last_look(self) -> int:
-        """At which instruction the generation is looked at last; behind them if never."""
+        """The last instruction that looks at the generation; their number if none does."""
         looks = (i for i, one in enumerate(self.instructions) if one.touches_generation)
         return max(looks, default=len(self.instructions))
 
     @cached_property
     def last_look_at_word(self) -> int | None:
-        """At which instruction the watched word is; None where there is none."""
+        """The last instruction that looks at the watched word, or None."""
         looks = (i for i, one in enumerate(self.instructions) if one.touches_word)
         return max(looks, default=None)
 

@@ -17,12 +17,12 @@ The rules, each stated once:
    the kernel reseeds once more, the next one has a key from after that.
 
 A draw takes effect at one point in time: when it looks at the generation for the last time, or when
-the kernel answers for the last time if that is later. Whatever happens in the few instructions from
-there to its return happens, as far as anybody can tell, after the draw: a fork there gives parent
-and child the same bytes, as a fork after the return would. The injector sees, by watching the
-generation word, whether a draw looked at it after a fault, so that this window is allowed exactly;
-and that a draw does look again so late is checked too (late_looks()), lest a core that never looks
-were allowed everything.
+the kernel answers for the last time if that is later. What happens in the few instructions between
+there and its return cannot be told from what happens after the draw: a fork there gives parent and
+child the same bytes, as a fork after the return would. The injector watches the word of the
+generation and sees whether a draw looked at it after a fault, so that exactly this window is
+allowed. That a draw looks again so late is checked too (late_looks()): a core that never looked
+would be allowed anything.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
     from .injector import Answer, Draw, Fault, Result, Sizes, Trace
 
 WINDOW = 16
-# From its last look at the generation, and at the watched word, a draw has so many instructions to
-# go: no more, in any of them.
+# After its last look at the generation, and at the watched word, a draw may take at most so many
+# more instructions.
 RETURNING = 40
-# At either end of a long output, so many bytes may have come from the batch.
+# So many bytes at either end of a long output may have come from the batch.
 ENDS = 1024
-# Every window of shorter outputs is looked at; of longer ones every sixteenth, beyond the rule
-# that each keystream is handed out once.
+# All windows of shorter outputs are compared, and every sixteenth of longer ones. That is in
+# addition to rule 1, by which a longer output is keystream that belongs to it alone.
 EVERY_WINDOW_BELOW = 1024
 
 
@@ -125,7 +125,7 @@ class Oracle:
         return found
 
     def _explain_group(self, group: list[Draw], before: list[State | None]) -> list[State | None]:
-        """Explain draws that overlap in every order that does; return the states afterwards."""
+        """Explain draws that overlap, in every possible order; return the states afterwards."""
         after: list[State | None] = []
         for start in before:
             for order in itertools.permutations(group):
@@ -200,9 +200,9 @@ class Oracle:
         return [fault for fault in self._result.faults if fault.kind.forks]
 
     def _is_legal(self, draw: Draw, explanation: Explanation) -> bool:
-        """Return whether a draw may have come about so, the bytes apart."""
+        """Return whether a draw whose bytes are explained so is allowed to have them."""
         if not explanation.state:
-            # Nothing interrupts the later ones any more.
+            # From the kernel: only a draw that was interrupted may be.
             return draw.role not in {Role.FOLLOWING, Role.LAST}
         reseed = explanation.state.reseed
         if draw.role == Role.LAST and self._is_watching():
@@ -211,7 +211,7 @@ class Oracle:
 
     def _is_watching(self) -> bool:
         """Return whether every process must have found the watched word by now."""
-        # Two faults can prevent that, each in the middle of a search.
+        # Two faults can prevent that, if each comes in the middle of a search.
         found = not self._first_use or len(self._result.faults) < MAX_FAULTS
         return found and self._trace.last_look_at_word is not None
 
@@ -253,7 +253,7 @@ class Oracle:
             return False
         answers = self._answers(parents)
         if fork is self._result.faults[0] and draw.role == Role.SUBJECT:
-            # Up to here it went as without any fault.
+            # Until the fault, the draw was the one that was traced without any fault.
             over = self._result.run.at > self._trace.last_look
         else:
             looked_later = fork.generation_touched >> draw.serial & 1
@@ -261,8 +261,8 @@ class Oracle:
         if over and parents.data == draw.data:
             self._same[id(draw)] = id(parents)
             return True
-        # The kernel reseeded next, before the parent compared what it had looked at: it drew anew,
-        # and what it had before is the child's alone.
+        # The kernel reseeded after the fork, before the parent compared what it had read. The
+        # parent drew again, and only the child has the bytes from before.
         later = self._result.faults[self._result.faults.index(fork) + 1 :]
         redone = any(fault.kind.reseeds_kernel for fault in later)
         answers = [(n, answer) for n, answer in answers if n < fork.calls]

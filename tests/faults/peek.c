@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Linked into the library under test: where the calling thread's state is. */
+/* Linked into the library under test. Tells where the calling thread's state is. */
 #include "../../csrc/states.h"
 
 void *peek_state(void);

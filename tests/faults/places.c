@@ -9,10 +9,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* At a place in a loop it pays to come from close by rather than to count all its rounds. */
+/* Counting all rounds of a long loop would take more stops than coming from an instruction close
+ * by. */
 #define MAX_ARRIVALS 64
 
-/* Not allocated: what is mapped between two runs would move the subject's state. */
+/* Not allocated, because a new mapping between two runs would move the subject's state. */
 struct instruction trace[MAX_INSTRUCTIONS];
 size_t instructions;
 
@@ -55,14 +56,14 @@ static uint32_t *executed_at(uint64_t pc)
 	return &executed.last[at];
 }
 
-/* A string instruction repeats itself: that is no arrival. */
+/* Whether it is one more round of a string instruction, which the debug register does not see. */
 static bool repeats(uint32_t i)
 {
 	return i > 0 && trace[i - 1].pc == trace[i].pc;
 }
 
-/* Of the instructions from FROM on, the one that takes the fewest stops. BEST are those, in order,
- * that take fewer than any that follows. */
+/* The instruction at or after FROM that takes the fewest stops. BEST holds, in order, those that
+ * take fewer than any instruction after them. */
 static uint32_t fewest_stops(const uint32_t *best, size_t count, uint32_t from)
 {
 	size_t low = 0, high = count - 1;
@@ -78,8 +79,9 @@ static uint32_t fewest_stops(const uint32_t *best, size_t count, uint32_t from)
 	return best[low];
 }
 
-/* Shortest paths: an instruction is come to by a step from the one before it, or by its Nth
- * execution from anywhere between the Nth and the one before that, counted back from it. */
+/* Shortest paths. An instruction is reached by a single step from the one before it, or by stopping
+ * N times at its address, starting anywhere between its Nth and its N+1st execution before this
+ * one. */
 static void find_ways(void)
 {
 	uint32_t *previous = calloc(instructions, sizeof(*previous)); /* one more; 0: none */

@@ -12,19 +12,20 @@
 struct instruction {
 	uint64_t pc;
 	uint32_t touched; /* by it; bits as in struct stop */
-	/* The cheapest way to it from the draw's first instruction, in stops: from instruction
-	 * FROM, by ARRIVALS at its place, or by a single step where that is 0. */
+	/* The way to it that takes the fewest stops from the draw's first instruction: from
+	 * instruction FROM, stop ARRIVALS times at its address, or make one single step if that
+	 * is 0. */
 	uint32_t stops, from, arrivals;
 };
 
 extern struct instruction trace[MAX_INSTRUCTIONS];
 extern size_t instructions;
 
-/* Steps through the draw once; which instruction touches the state's GENERATION or the watched WORD
- * is noted, too. */
+/* Steps through the draw once, and records which instructions touch the state's GENERATION or the
+ * watched WORD. */
 void places_record(const void *generation, const void *word);
 
-/* Lets a subject that is on its way to its draw go on to instruction AT of it. */
+/* Lets a subject that has been started go on to instruction AT of its draw. */
 void places_go_to(pid_t pid, size_t at);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What one draw leaves behind: steps through it, notes the secrets that were in the state's page
- * meanwhile, and when the draw returns tells them and everything that can be read of the process.
+/* What one draw leaves behind. Steps through it and notes the secrets that were in the state's page
+ * meanwhile. When the draw returns, writes out these and all that can be read of the process.
  *
  *     residue LIBRARY LEN [PREPARATION,...]
  *
- * LIBRARY is the core over the real kernel. Told on standard output are items, each a letter, its
- * name's and its data's length, name and data; tests/faults/residue.py reads them. Then a line on
- * standard input says how the process ends: `exit`, `abort` (with a core dump, the caller's buffer
- * erased); before that, `pageout` (all its memory is paged out, the buffer erased; an empty item
- * says that this is done) may be said as often as it takes.
+ * LIBRARY is the core over the real kernel. Standard output gets items, each a letter, the lengths
+ * of its name and of its data, name and data; tests/faults/residue.py reads them. Then the caller's
+ * buffer is erased, and a line on standard input says how the process ends: `exit`, or `abort` with
+ * a core dump. Any number of lines `pageout` may come before that: all memory of the process is
+ * paged out, and an empty item says that this is done.
  */
 #define _GNU_SOURCE
 #include "stepping.h"
@@ -41,8 +41,8 @@
 #define PAGE 4096
 #define NOT_HERE 77 /* exit status */
 
-/* A key that stays in its place for so many instructions was meant to; others are halves, on their
- * way in or out. */
+/* After so many instructions without a change, what is at a key's place is a whole key. Before, it
+ * may be half of one that is just being written or erased. */
 #define STAYS 50
 
 static ssize_t (*core_draw)(void *buf, size_t len, unsigned int flags);
@@ -50,7 +50,8 @@ static void *(*core_state)(void);
 static size_t preparations[MAX_PREPARATIONS], len;
 
 static uint8_t *buffer; /* the caller's */
-static uint8_t *canary; /* a page of ordinary memory, with what must be found wherever it goes */
+static uint8_t
+	*canary; /* a page of ordinary memory; finding it shows that a search would succeed */
 static const uint8_t **state_told;
 static const uint8_t *state; /* the same in every run */
 
@@ -240,7 +241,7 @@ static void page_out(pid_t pid, const char *name, uint8_t *from, size_t bytes)
 
 /* ---- one run ---- */
 
-/* Comes to the draw that is meant; what is drawn before is told. */
+/* Starts a subject and lets it make its preparatory draws; writes these out if ALOUD. */
 static pid_t come_to_draw(bool aloud)
 {
 	pid_t pid = start();
@@ -323,7 +324,8 @@ int main(int argc, char **argv)
 		preparations[i] = strtoul(argv[3], &argv[3], 10);
 		argv[3] += *argv[3] == ',';
 	}
-	/* Pages that nothing else is in, on either side of the buffer too, lest mappings merge. */
+	/* Mappings of their own. The shared pages around the buffer keep it from merging with
+	 * others. */
 	state_told = map(PAGE, MAP_SHARED);
 	canary = map(PAGE, MAP_PRIVATE);
 	map(PAGE, MAP_SHARED);

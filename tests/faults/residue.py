@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .injector import Target
 
-# Found of a secret, so many bytes in a row are more than chance.
+# So many bytes of a secret in a row are not found by chance.
 WINDOW = 8
 
 
@@ -107,10 +107,10 @@ class Stopped:
                     self.remains.state = data
                 case _:
                     self.remains.memory.append((name, data))
-        # The last value of the next key is what the next refill starts from.
+        # The next refill starts from the last value of the next key: it may be in the state.
         last = max((i for i, key in enumerate(keys) if key.name == "the next key"), default=-1)
-        # The sets that compute half a group or less at a time write it in parts: before the last
-        # value, what has its place may be half of that.
+        # An instruction set that computes half a group or less at a time writes it in parts, so an
+        # earlier value may be half of the last one.
         self.remains.secrets += [
             Secret(key.name, key.data, may_be_in_state=True)
             if i == last

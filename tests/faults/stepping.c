@@ -41,7 +41,7 @@ __attribute__((noinline)) void stepping_mark(void)
 void stepping_accept(pid_t tracer)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* It may have been too late for that. */
+	/* The tracer may have ended before prctl(). */
 	if (getppid() != tracer)
 		_exit(1);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
@@ -68,7 +68,7 @@ static struct stop wait_for(pid_t pid, int request, int signal)
 		signal = WSTOPSIG(stop.status);
 		if (signal == SIGTRAP)
 			break;
-		/* That a child of the subject ended is no news. */
+		/* The subject waits for its children by itself. */
 		if (signal == SIGCHLD)
 			signal = 0;
 	}

@@ -19,9 +19,9 @@ struct stop {
 	int status;
 };
 
-/* Tracer and traced take turns: one processor is enough, and faster. Above all, a page that the
- * traced process has just touched waits in a list of that processor's for being managed, which only
- * madvise() on the same one empties; until then the page resists being paged out. */
+/* Tracer and tracee take turns, so one processor is enough, and faster. It is also necessary: a
+ * page that was just touched is in a batch of that processor's on its way to the LRU lists. Only
+ * madvise() on the same processor drains the batch, and until then the page is not reclaimed. */
 void stepping_stay_on_one_processor(void);
 
 /* Does nothing: a process that is to be traced calls it where the tracer may want it to stop, and
@@ -31,7 +31,7 @@ void stepping_stay_on_one_processor(void);
  * handler, because the kernel forces a blocked SIGTRAP. Debug registers are not inherited. */
 void stepping_mark(void);
 
-/* In a child of TRACER, before anything that is to be traced. It does not outlive its tracer. */
+/* To be called in a child of TRACER before what is to be traced. The child dies with its tracer. */
 void stepping_accept(pid_t tracer);
 
 /* Waits for stepping_accept() in the child PID. */
@@ -43,16 +43,16 @@ struct stop stepping_continue(pid_t pid, int signal);
 /* The same for one instruction; with a signal, to the first of its handler. */
 struct stop stepping_step(pid_t pid, int signal);
 
-/* Watches 8 bytes each for reads and writes, and the place PC for execution; 0 is none. False
- * where that is refused. */
+/* Watches 8 bytes at GENERATION and at WORD for reads and writes, and PC for execution; 0 is none.
+ * Returns whether the kernel permits it. */
 bool stepping_watch(pid_t pid, uint64_t pc, const void *generation, const void *word);
 
 uint64_t stepping_pc(pid_t pid);
 
-/* Where the function returns to at whose first instruction PID is stopped. */
+/* PID is at the first instruction of a function: the address that it will return to. */
 uint64_t stepping_return_address(pid_t pid);
 
-/* Lets PID go on unwatched. */
+/* Detaches PID, which goes on without being watched. */
 void stepping_end(pid_t pid);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,8 +68,8 @@ static void draw(enum role role, size_t len)
 	errno = saved_errno;
 }
 
-/* Blocks all signals meanwhile, as glibc's fork() does since 2.41: the tracer must get through that
- * with every libc. */
+/* glibc's fork() blocks all signals since 2.41. Doing so here tests with every libc that the tracer
+ * gets through it. */
 static pid_t fork_with_signals_blocked(void)
 {
 	sigset_t every, before;
@@ -81,6 +82,14 @@ static pid_t fork_with_signals_blocked(void)
 	return pid;
 }
 
+/* Without this, a child whose parent was killed would wait for it in draw_last(). */
+static void end_with(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+}
+
 static void handle(int signal)
 {
 	int saved_errno = errno;
@@ -91,6 +100,7 @@ static void handle(int signal)
 		uint32_t this_fork = ++forks;
 
 		observed->processes++;
+		pid_t parent = getpid();
 		pid_t pid = actions & CLONE
 				    ? (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0L)
 				    : fork_with_signals_blocked();
@@ -101,6 +111,7 @@ static void handle(int signal)
 			observed->processes--;
 		} else if (pid == 0) {
 			fork_of_mine = this_fork;
+			end_with(parent);
 			alarm(SECONDS);
 		}
 	}
@@ -121,7 +132,7 @@ static void remember_first_keys(void)
 		;
 }
 
-/* Nobody is to wait for a child that a signal has ended. */
+/* A child that a signal has killed must not be waited for in draw_last(). */
 static void reap(int options)
 {
 	int status;
@@ -134,7 +145,8 @@ static void reap(int options)
 	}
 }
 
-/* The kernel reseeds for every process by itself, when all that is judged otherwise is over. */
+/* When every process has made its other draws, the kernel reseeds for one process at a time, which
+ * then draws. */
 static void draw_last(void)
 {
 	uint32_t nobody = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The process that faults are injected into: it draws, and tells what it was given.
+/* The process that faults are injected into: it draws, and records what it got.
  *
- * It is forked from the injector for every run. What it tells lies in memory that the injector and
- * all its descendants share; the bytes come there only after a draw has returned, since a parent
- * and a child that finish the same draw must not overwrite each other's.
+ * It is forked from the injector for every run. Its records are in memory that the injector and all
+ * its descendants share. Drawn bytes are copied there only after the draw has returned, because a
+ * parent and a child that finish the same draw would overwrite each other's.
  */
 #ifndef SUBJECT_H
 #define SUBJECT_H
@@ -40,15 +40,14 @@ struct record {
 };
 
 struct observed {
-	const void *state; /* where the subject's lies at the end */
+	const void *state; /* the address of the subject's generator at the end */
 	_Atomic uint64_t
 		first_keys; /* the most keys that any one process fetched as a thread's first */
 	_Atomic uint64_t failures; /* descendants that did not end well */
 	_Atomic uint64_t used;     /* of the arena */
-	/* How many processes there are, and how many have no more than their last draws before
-	 * them. */
+	/* How many processes there are, and how many have made all draws but their last. */
 	_Atomic uint32_t processes, ready;
-	_Atomic uint32_t last; /* is making its last draw */
+	_Atomic uint32_t last; /* a lock: some process is making its last draw */
 	_Atomic uint32_t records;
 	struct record record[MAX_RECORDS];
 	uint8_t arena[ARENA_BYTES];
@@ -70,14 +69,15 @@ struct plan {
 	size_t following[2];
 };
 
-/* The number of the draw at work, 0 between draws: what the injector reads at a stop. */
+/* The serial number of the current draw, 0 between draws; the injector reads it at a stop. */
 extern volatile uint32_t draw_at_work;
 
-/* How many forks have returned, and whether it is the core that is at work just now. */
+/* How many forks have returned, and whether the core is running. The injector reads them, too. */
 extern volatile uint32_t forks_done, in_core;
 
-/* Makes the draws of PLAN, another one after a reseed of the kernel, and exits: 0, or 1 where a
- * descendant failed. Before and after the draw that is meant it calls stepping_mark(). */
+/* Makes the draws of PLAN and one more after a reseed of the kernel, and exits with 0, or with 1 if
+ * a descendant failed. It calls stepping_mark() before and after the draw that faults are injected
+ * into. */
 _Noreturn void subject_run(const struct core *core, const struct plan *plan,
 			   struct observed *observed);
 

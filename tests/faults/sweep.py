@@ -133,7 +133,7 @@ def _judge_anew(
 
 
 class Workers:
-    """One process for each processor: an injector stays on one (inject.c says why)."""
+    """One process for each processor: an injector stays on one (stepping.h says why)."""
 
     def __init__(self) -> None:
         """Start none yet."""

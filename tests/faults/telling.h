@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is told on standard output, in the layout that tests/faults/injector.py reads. */
+/* Writes results to standard output, in the layout that tests/faults/injector.py reads. */
 #ifndef TELLING_H
 #define TELLING_H
 
@@ -12,7 +12,7 @@ enum outcome { NOT_REACHED, DONE, PAGE_WRITTEN, NOTHING_THERE };
 
 struct fault {
 	uint32_t outcome;
-	uint64_t calls; /* of the scripted kernel before */
+	uint64_t calls; /* how many the scripted kernel had answered before the fault */
 	/* Bit N: draw N touched it afterwards, while it was traced. */
 	uint64_t generation_touched, word_touched;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that draw, end and begin anew while others drop their pages, request reseeds and ask for
- * statistics: for the sanitizers. No two draws may be equal.
+/* For the sanitizers: threads draw, end and start again while another one drops their pages,
+ * requests reseeds and reads statistics. No two draws may be equal.
  *
  *     threads SECONDS
  */
