@@ -14,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static watched_word unwatched;
+/* Not zero: a draw takes zero for a time namespace, and looks at a second word
+ * (kernel_generation()). */
+static watched_word unwatched = VALID_GENERATION;
 
 struct watch watch = { &unwatched, &unwatched, &unwatched };
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
 import random
 import re
@@ -17,6 +18,7 @@ import pytest
 from faults import cores, defects, kinds, sweep, targets
 from faults.injector import Injector, NotHereError, Outcome, Run, Sizes
 from faults.kinds import Action
+from faults.oracle import late_looks
 from support import libraries, tools
 from support.model import Model
 from support.script import Kernel
@@ -80,6 +82,17 @@ def test_a_fork_and_a_reseed_between_the_last_two_loads(name: str) -> None:
         ]
         tally = sweep.judge(injector, runs, sizes())
     assert tally.violations == []
+
+
+@pytest.mark.parametrize("limit", ["WATCH=off", "MEMORY=wipe-on-fork", "VDSO=off"])
+@pytest.mark.parametrize("name", ["small, from the batch", "refilling"])
+def test_a_draw_looks_late_within_a_limit_too(name: str, limit: str) -> None:
+    """A draw that no fault is injected into: what is judged is how it ends."""
+    variable, value = limit.split("=")
+    environment = os.environ | {f"VGETRANDOM_{variable}": value}
+    target = targets.targets(sizes())[name]
+    with Injector(cores.build(), target, sizes(), environment) as injector:
+        assert late_looks(injector.trace) == []
 
 
 def test_the_page_is_really_dropped() -> None:
