@@ -156,8 +156,15 @@ class Build:
     binding: str = "now"
 
 
+def headers_of(directory: Path) -> bytes:
+    """Return what all headers of a source tree say, but of none that other sessions build there."""
+    folders = (directory / "csrc", directory / "tests")
+    paths = sorted(path for folder in folders for path in folder.rglob("*.h"))
+    return b"".join(path.read_bytes() for path in paths)
+
+
 def _objects(directory: Path, how: Build) -> list[Path]:
-    headers = b"".join(path.read_bytes() for path in sorted(directory.glob("**/*.h")))
+    headers = headers_of(directory)
     jobs: list[tuple[tuple[str, ...], Path]] = []
     # Sanitizers keep what they like on the stack.
     secrets = "ON" if any("-fsanitize" in option for option in how.options) else "OFF"
@@ -229,7 +236,7 @@ def linked_program(sources: tuple[str, ...], how: Build, defect: Defect | None =
 def program(name: str, *sources: str) -> Path:
     """Build a program from files of this directory, which loads the core."""
     here = Path(__file__).parent
-    headers = b"".join(path.read_bytes() for path in sorted(ROOT.glob("*/**/*.h")))
+    headers = headers_of(ROOT)
     command = ("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra")
     objects = [_compile(command, here / source, headers) for source in sources]
     made = _workspace() / name

@@ -154,3 +154,14 @@ def test_a_defect_that_no_longer_fits_the_source_is_an_error() -> None:
     defect = cores.Defect("nowhere", (cores.Replacement("csrc/draw.c", "no such text", ""),))
     with pytest.raises(RuntimeError, match="seed the defect anew"):
         cores.build(defect)
+
+
+def test_what_other_sessions_build_in_this_tree_is_no_part_of_the_source() -> None:
+    """Theirs comes and goes while this one builds."""
+    cores.BUILD.mkdir(parents=True, exist_ok=True)
+    gone = cores.BUILD / f"gone-{os.getpid()}.h"
+    gone.symlink_to("nowhere")
+    try:
+        assert b"VGETRANDOM_VERSION" in cores.headers_of(cores.ROOT)
+    finally:
+        gone.unlink()
