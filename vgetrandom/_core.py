@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import sys
+from collections.abc import Callable
 from operator import index
 from types import SimpleNamespace
 from typing import Any, SupportsIndex
@@ -72,6 +73,8 @@ _LARGEST_BYTES = sys.maxsize - 4096
 
 _ffi = FFI()
 _ffi.cdef(CDEF)
+# Zeroing it would touch all of it.
+_new_memory = _ffi.new_allocator(should_clear_after_alloc=False)
 
 
 def _functions(addresses: dict[str, int]) -> SimpleNamespace:
@@ -162,33 +165,49 @@ def _process() -> object:
     return _lib.vgetrandom_process() or (os.getpid(), _forks)
 
 
-def _fill_chunks(memory: Any, size: int) -> None:
-    process = _process()
-    done = 0
-    while done < size:
-        chunk = min(size - done, _CHUNK_BYTES)
-        if _lib.vgetrandom(memory + done, chunk, 0) == chunk:
-            done += chunk
-        elif _ffi.errno != errno.EINTR:
-            raise OSError(_ffi.errno, os.strerror(_ffi.errno))
-        # A signal handler forked and this is the child: the parent has these chunks too.
-        now = _process()
-        if process != now:
-            process = now
-            done = 0
-
-
 def _erase(memory: Any, size: int) -> None:
     for start in range(0, size, _CHUNK_BYTES):
         chunk = min(size - start, _CHUNK_BYTES)
         _ffi.memmove(memory + start, bytes(chunk), chunk)
 
 
-def _fill(memory: Any, size: int) -> None:
+def _copy_and_erase(memory: Any, size: int) -> bytes:
+    copy = bytes(_ffi.buffer(memory, size))
+    _erase(memory, size)
+    return copy
+
+
+def _draw(to: Any, size: int) -> int:
+    """Draw that many bytes, or none where a signal came first; return how many."""
+    if _lib.vgetrandom(to, size, 0) == size:
+        return size
+    if _ffi.errno != errno.EINTR:
+        raise OSError(_ffi.errno, os.strerror(_ffi.errno))
+    return 0
+
+
+def _nothing(_memory: Any, _size: int) -> bytes:
+    return b""
+
+
+def _fill(memory: Any, size: int, finish: Callable[[Any, int], bytes] = _nothing) -> bytes:
+    """Fill memory, and return what `finish` makes of it."""
+    process = _process()
+    done = touched = 0
     try:
-        _fill_chunks(memory, size)
-    except BaseException:  # Ctrl-C too: leave no part of a result
-        _erase(memory, size)
+        while done < size:
+            chunk = min(size - done, _CHUNK_BYTES)
+            touched = max(touched, done + chunk)
+            done += _draw(memory + done, chunk)
+            # A signal handler forked and this is the child: the parent has these chunks too.
+            now = _process()
+            if process != now:
+                process = now
+                done = 0
+        return finish(memory, size)
+    except BaseException:
+        # Ctrl-C too: leave no part of a result. The rest may be gigabytes that have no memory yet.
+        _erase(memory, touched)
         raise
 
 
@@ -206,12 +225,8 @@ def random_bytes(size: SupportsIndex, /) -> bytes:
     while process != (now := _process()):
         process = now
         # Not a bytearray: for one that does not fit into memory PyPy's compiled loops crash.
-        with _ffi.new("unsigned char[]", size) as memory:
-            try:
-                _fill(memory, size)
-                result = bytes(_ffi.buffer(memory, size))
-            finally:
-                _erase(memory, size)
+        with _new_memory("unsigned char[]", size) as memory:
+            result = _fill(memory, size, _copy_and_erase)
     return result
 
 
