@@ -36,7 +36,7 @@ class Boot:
     title: str = ""
     append: str = ""
     options: tuple[str, ...] = ()
-    memory: int = 96  # MiB; 64 are not enough for any of the kernels
+    memory: int = 96  # MiB; 64 are not enough for those of x86-64
     run: str = ALL
     seconds: float = 400
 
@@ -47,7 +47,10 @@ class Boot:
 
 
 def with_package(version: str, expected: dict[str, str]) -> Boot:
-    """Boot this kernel with the running interpreter and the package."""
+    """Boot this kernel with the running interpreter and the package.
+
+    Its initramfs is 60 MB, of which the kernel has two copies for a moment.
+    """
     return Boot(Kernel(version), expected, "Python", memory=512, run=PACKAGE, seconds=800)
 
 

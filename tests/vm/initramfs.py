@@ -43,6 +43,8 @@ LEFT_OUT = frozenset(
         "turtledemo",
     }
 )
+# And what is linked with all of X, or is CPython's own tests'.
+MODULES_LEFT_OUT = ("_tkinter", "_test", "_ctypes_test", "_xx", "xx")
 
 
 def _entry(name: str, mode: int, content: bytes = b"") -> bytes:
@@ -80,7 +82,7 @@ def _compiled(module: Path) -> bytes:
 
 def _below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name in LEFT_OUT or path.name.startswith("config-"):
+        if path.name in LEFT_OUT or path.name.startswith(("config-", *MODULES_LEFT_OUT)):
             continue
         if path.is_dir():
             yield from _below(path)

@@ -24,7 +24,7 @@
 #include <vgetrandom.h>
 
 #define CHECK_SECONDS 240
-#define PACKAGE_SECONDS 480
+#define PACKAGE_SECONDS 780
 
 static char command_line[4096];
 
