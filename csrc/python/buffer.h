@@ -14,7 +14,7 @@
 
 /* FORMAT is that of PEP 3118. An O outside of the :names: of fields means a pointer to a Python
  * object. Random pointers would crash the interpreter at the next look at one. */
-static bool format_has_objects(const char *format)
+static inline bool format_has_objects(const char *format)
 {
 	while (format && *format) {
 		const char *name = *format == ':' ? strchr(format + 1, ':') : NULL;
@@ -28,7 +28,7 @@ static bool format_has_objects(const char *format)
 
 /* For an array without a format (NumPy has none for dates): 1 if its dtype has objects, 0 if not or
  * if it has no dtype, -1 with an exception set. */
-static int dtype_has_objects(PyObject *array)
+static inline int dtype_has_objects(PyObject *array)
 {
 	PyObject *dtype = PyObject_GetAttrString(array, "dtype"), *has = NULL;
 	int answer = 0;
@@ -48,7 +48,7 @@ static int dtype_has_objects(PyObject *array)
 
 /* Sets a TypeError. WANTED begins its sentence: which function, and what kind of object it wants.
  */
-static void refuse(PyObject *arg, const char *wanted, const char *why)
+static inline void refuse(PyObject *arg, const char *wanted, const char *why)
 {
 	PyObject *name = PyType_GetName(Py_TYPE(arg));
 
@@ -60,7 +60,7 @@ static void refuse(PyObject *arg, const char *wanted, const char *why)
 
 /* Sets the exception after PyObject_GetBuffer() has failed: a TypeError if ARG has no buffer or
  * none of the kind that is WANTED; otherwise the object's own (of a closed mmap, say). */
-static void refuse_as_it_did(PyObject *arg, const char *wanted, bool writable)
+static inline void refuse_as_it_did(PyObject *arg, const char *wanted, bool writable)
 {
 	PyObject *type, *value, *traceback;
 	Py_buffer view;
@@ -83,7 +83,7 @@ static void refuse_as_it_did(PyObject *arg, const char *wanted, bool writable)
 }
 
 /* Fills in VIEW, to be released; or sets an exception and returns -1. */
-static int get_fillable(PyObject *arg, Py_buffer *view)
+static inline int get_fillable(PyObject *arg, Py_buffer *view)
 {
 	int objects;
 
@@ -106,7 +106,7 @@ static int get_fillable(PyObject *arg, Py_buffer *view)
 }
 
 /* Likewise, for any C-contiguous buffer; WANTED as in refuse(). */
-static int get_readable(PyObject *arg, Py_buffer *view, const char *wanted)
+static inline int get_readable(PyObject *arg, Py_buffer *view, const char *wanted)
 {
 	if (PyObject_GetBuffer(arg, view, PyBUF_SIMPLE) == 0)
 		return 0;
