@@ -31,6 +31,12 @@
 #endif
 #endif
 
+/* The kernel of s390x takes the address of six arguments there; musl's syscall(2) translates, and
+ * glibc's does not. */
+#ifdef __s390x__
+#define MAP_THROUGH_LIBC 1
+#endif
+
 #ifdef MAP_THROUGH_LIBC
 
 static inline void *system_mmap(size_t size, int protection, int flags, int fd)

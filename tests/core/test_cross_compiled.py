@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from cross import toolchain
+from support import programs
 from support.libraries import ROOT, chacha20_sets, program
 from support.reference import GROUP_BYTES, keystream
 
@@ -22,8 +24,14 @@ class Machine:
 
     name: str
 
-    def compile(self, name: str, directory: Path) -> Path:
-        """Compile a program of tests/c with the core in it, or skip the test."""
+    def compile(self, name: str, directory: Path, *more: str) -> Path:
+        """Compile a program of tests/c with the core in it, or skip the test.
+
+        Args:
+            name (str): The program.
+            directory (Path): Where it will be.
+            more (str): Other files of tests/c that it takes.
+        """
         compiler = f"{self.name}-linux-gnu-gcc"
         if platform.machine() == self.name:
             pytest.skip("test_chacha20.py runs it here")
@@ -31,11 +39,9 @@ class Machine:
             if shutil.which(tool) is None:
                 pytest.skip(f"{tool} is not installed")
         binary = directory / name
-        files = [
-            *(ROOT / "csrc").glob("*.c"),
-            *(ROOT / "csrc" / "chacha20").glob("*.c"),
-            ROOT / "tests" / "c" / f"{name}.c",
-        ]
+        replaced = toolchain.replaced(more)
+        files = [file for file in toolchain.core() if file.stem not in replaced]
+        files += [ROOT / "tests" / "c" / f"{each}.c" for each in (name, *more)]
         options = ["-static", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-pthread"]
         includes = [f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc' / 'include'}"]
         subprocess.run([compiler, *options, *includes, *files, "-o", binary], check=True)
@@ -70,6 +76,16 @@ def test_against_another_implementation(
         done = machine.run(vectors, *arguments)
         assert done.returncode == 0
         assert done.stdout == expected
+
+
+@pytest.mark.c_program
+@pytest.mark.parametrize("machine", [AARCH64, S390X], ids=lambda machine: machine.name)
+def test_draws_are_the_same_everywhere(machine: Machine, tmp_path: Path) -> None:
+    """The whole protocol over the scripted kernel, with glibc; tests/cross has musl."""
+    program = machine.compile("scripted_draws", tmp_path, "hooks", *toolchain.SCRIPTED)
+    done = machine.run(program)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode() == programs.end("scripted_draws").stdout
 
 
 @pytest.mark.c_program

@@ -97,6 +97,11 @@ SCRIPTED = ("scripted_kernel", "not_wiped")
 REPLACED = {"scripted_kernel": {"clock", "kernel", "vvar"}, "not_wiped": {"wipe_on_fork"}}
 
 
+def replaced(more: tuple[str, ...]) -> set[str]:
+    """Return the names of the core's files that these take the place of."""
+    return set().union(*(REPLACED.get(name, set()) for name in more))
+
+
 @functools.cache
 def _objects(target: Target, folder: str) -> dict[str, Path]:
     """Compile the whole core, or what programs of tests/c share, once."""
@@ -123,8 +128,8 @@ def build(target: Target, program: str, directory: Path, more: tuple[str, ...] =
     """
     made = directory / f"{program}-{target.name}"
     source = ROOT / "tests" / "c" / f"{program}.c"
-    replaced = set().union(*(REPLACED.get(name, set()) for name in more))
-    objects = [path for name, path in _objects(target, "csrc").items() if name not in replaced]
+    core_objects = _objects(target, "csrc").items()
+    objects = [path for name, path in core_objects if name not in replaced(more)]
     objects += [_objects(target, "tests")[name] for name in more]
     done = compile_for(target, ["-static", *INCLUDES, *objects, source, "-o", made])
     assert done.returncode == 0, done.stdout + done.stderr
