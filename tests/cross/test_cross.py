@@ -20,7 +20,9 @@ from support.reference import GROUP_BYTES, keystream
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROMISED = 1536  # bytes of stack, by vgetrandom.h
+# Bytes of stack, by vgetrandom.h.
+PROMISED = 1536
+PROMISED_ON_S390X = 2048
 
 for_every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 
@@ -114,7 +116,8 @@ def test_stack_depth(target: Target, directory: Path) -> None:
     assert done.returncode == 0, done.stderr
     depths = dict(line.split("=") for line in done.stdout.decode().splitlines())
     assert depths.keys() == {"first", "later", "reseeding", "child"}
-    assert max(map(int, depths.values())) <= PROMISED, depths
+    promised = PROMISED_ON_S390X if target.name == "s390x" else PROMISED
+    assert max(map(int, depths.values())) <= promised, depths
 
 
 def elf_words(target: Target) -> str:
