@@ -121,7 +121,7 @@ def here() -> dict[str, Any]:
     info = vgetrandom.info()
     return {
         "kernel": platform.release(),
-        "libc": libc(),
+        "libc": f"musl{musl_version()}" if runs_on_musl() else libc(),
         "architecture": platform.machine(),
         "interpreter": interpreter(),
         "compiler": compiler_of(Path(vgetrandom.get_library())),
@@ -166,6 +166,11 @@ def of_report(text: str) -> dict[str, Any]:
         "chacha20": said["chacha20"],
         "setting": ", ".join(filter(None, [static, setting()])),
     }
+
+
+def runs_on_musl() -> bool:
+    """Whether this interpreter's C library is musl, which platform.libc_ver() does not know."""
+    return "/ld-musl-" in Path("/proc/self/maps").read_text(errors="replace")
 
 
 def musl_version() -> str:
