@@ -44,6 +44,8 @@ struct state {
 _Static_assert(KEYSTREAM_BYTES % CHACHA20_GROUP_BYTES == 0,
 	       "keystream is computed in whole groups");
 _Static_assert(sizeof(struct state) <= 4096, "a state must not straddle two pages");
+_Static_assert(offsetof(struct state, vm_generation) == sizeof(uint64_t),
+	       "nothing but the generation is before it");
 _Static_assert(offsetof(struct state, batch) == offsetof(struct state, key) + CHACHA20_KEY_BYTES,
 	       "one run of keystream overwrites key and batch");
 

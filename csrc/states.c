@@ -98,6 +98,16 @@ static void release(struct slot *slot)
 	atomic_store_explicit(&slot->owner, 0, memory_order_release);
 }
 
+/* Another thread may mark a state whose owner is ending (states_visit()), so the mark is stored as
+ * the atomic that it is. */
+static void wipe_state(struct state *state)
+{
+	const size_t rest = offsetof(struct state, vm_generation);
+
+	atomic_store_explicit(&state->generation, 0, memory_order_relaxed);
+	wipe((uint8_t *)state + rest, sizeof(*state) - rest);
+}
+
 /* The thread-exit hook. It must not allocate: the allocator's own hook for this thread may have run
  * already. */
 static void exit_thread(void *slot)
@@ -109,7 +119,7 @@ static void exit_thread(void *slot)
 	this_thread.state = NULL;
 	this_thread.slot = NULL;
 	barrier();
-	wipe(mine->state, sizeof(*mine->state));
+	wipe_state(mine->state);
 	release(mine);
 }
 
@@ -311,7 +321,7 @@ struct slot *state_claim_for_object(void)
 
 void state_release(struct slot *slot)
 {
-	wipe(slot->state, sizeof(*slot->state));
+	wipe_state(slot->state);
 	release(slot);
 }
 
