@@ -132,4 +132,4 @@ def test_a_note_says_that_it_may_not_be_opened(path: Path) -> None:
     if os.geteuid() == 0:
         os.setuid(NOBODY)
     assert not watches(kernel, path)
-    assert any("may not be opened" in note for note in kernel.notes())
+    assert any("may not open" in note for note in kernel.notes())
