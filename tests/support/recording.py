@@ -170,7 +170,7 @@ def of_report(text: str) -> dict[str, Any]:
 
 def runs_on_musl() -> bool:
     """Whether this interpreter's C library is musl, which platform.libc_ver() does not know."""
-    return "/ld-musl-" in Path("/proc/self/maps").read_text(errors="replace")
+    return "musl" in str(sysconfig.get_config_var("SOABI"))
 
 
 def musl_version() -> str:
