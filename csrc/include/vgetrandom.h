@@ -62,10 +62,10 @@ extern "C" {
  * GRND_INSECURE, and for a LEN over SSIZE_MAX; otherwise the error of getrandom(2) (EAGAIN, EINTR,
  * ENOSYS, EPERM; EINVAL for GRND_INSECURE before Linux 5.6). An invalid BUF is SIGSEGV, not EFAULT.
  *
- * A draw needs at most 1.5 KiB of stack (2 KiB on s390x), a thread's first included, with every
- * instruction set, so a handler may draw on a small alternate stack (sigaltstack(2)). If the
- * compiler does not know the attribute noplt (clang), link with `-z now`, or the dynamic linker
- * takes 2.5 KiB more in the program's first draw.
+ * A draw needs at most 1.5 KiB of stack on x86-64 and aarch64 and 2 KiB elsewhere, a thread's first
+ * included, with every instruction set, so a handler may draw on a small alternate stack
+ * (sigaltstack(2)). If the compiler does not know the attribute noplt (clang), link with `-z now`,
+ * or the dynamic linker takes 2.5 KiB more in the program's first draw.
  *
  * A signal handler may draw in the middle of another draw; the kernel then serves it. There is one
  * exception. A thread's first draw registers a thread-exit hook (pthread_setspecific(3)), whose key

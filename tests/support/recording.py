@@ -222,7 +222,7 @@ def part(config: pytest.Config, deselected: int) -> str:
 
     option = config.option
     if option.markexpr == PROGRAMS:
-        return "C programs of the suite"
+        return "C programs of the suite" + (", quick" if option.quick else "")
     places = inside(config.args)
     chosen = ["whole suite" if places == "tests" else places]
     chosen += ["quick"] if option.quick else []
@@ -239,7 +239,7 @@ def part(config: pytest.Config, deselected: int) -> str:
 def command(config: pytest.Config) -> str:
     """Return the command that this run was started by, without what belongs to this machine."""
     if config.option.markexpr == PROGRAMS:
-        return "make test-musl"
+        return "make test-musl" + (" ARGS=--quick" if config.option.quick else "")
     arguments = list(config.invocation_params.args)
     words = ["pytest"]
     while arguments:
