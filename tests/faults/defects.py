@@ -71,9 +71,11 @@ SEEDED = (
         "generation written after the key",
         "first use",
         "D",
+        # Both words: a drop in between is noticed by the other one, which is never zero.
         (
             RESEED,
             (
+                "\tstate->vm_generation = vm_generation();\n"
                 "\tatomic_store_explicit(&state->generation, kernel_generation(),"
                 " memory_order_relaxed);\n"
             ),
@@ -83,6 +85,7 @@ SEEDED = (
             RESEED,
             "\tslot->keyed = true;",
             (
+                "\tstate->vm_generation = vm_generation();\n"
                 "\tatomic_store_explicit(&state->generation, kernel_generation(),"
                 " memory_order_relaxed);\n\tslot->keyed = true;"
             ),
