@@ -136,6 +136,8 @@ def test_multiprocessing(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
         # A new server, which draws before all children are forked from it.
         forkserver._forkserver._stop()  # type: ignore[attr-defined]
         monkeypatch.setenv("PYTHONPATH", str(TESTS))
+        # Else the server finds the checkout's half of the package first, and preloads nothing.
+        monkeypatch.setenv("PYTHONSAFEPATH", "1")
         context.set_forkserver_preload([PRELOADED])
     vgetrandom.random_bytes(16)
     outputs = [draw()]

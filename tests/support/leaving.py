@@ -15,6 +15,7 @@ import shutil
 import signal
 import tempfile
 import time
+from multiprocessing import util
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,8 @@ class Leaving:
         """Remove the directory; what tests made that failed is for whoever looks into it."""
         if self._failed:
             return
-        shutil.rmtree(self._directory, ignore_errors=True)
+        # After multiprocessing has removed its own directory in it, which has priority -100.
+        util.Finalize(None, shutil.rmtree, (self._directory, True), exitpriority=-200)
 
     @staticmethod
     def _tell(session: pytest.Session, text: str) -> None:
