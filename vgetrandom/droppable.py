@@ -58,7 +58,8 @@ class DroppableMemory(_Unique, mmap.mmap):
 
     An `mmap.mmap` without a file: it has the buffer protocol, ``len``, indexing, ``madvise`` and
     works as a context manager. ``close()`` raises BufferError while a buffer is exported, so memory
-    is never unmapped under a live view. After ``close()`` every use raises ValueError.
+    is never unmapped under a live view (PyPy's mmap does not raise it: close no memory there that
+    has views). After ``close()`` every use raises ValueError.
 
     ``len`` is the size that was asked for. The kernel maps and drops whole pages of `mmap.PAGESIZE`
     bytes.
@@ -131,8 +132,14 @@ class DroppableMemory(_Unique, mmap.mmap):
 
         Raises:
             ValueError: the memory is closed.
+            OSError: the kernel refuses (before Linux 5.4 there is no such advice).
         """
-        self.madvise(MADV_PAGEOUT)
+        if self.closed:  # PyPy's madvise() says something else
+            raise ValueError("mmap closed or invalid")
+        try:
+            self.madvise(MADV_PAGEOUT)
+        except SystemError as error:  # PyPy's, in place of an OSError, and without the reason
+            raise OSError(f"madvise(MADV_PAGEOUT) was refused: {error}") from error
 
     def _no_file(self, *_args: object, **_kwargs: object) -> NoReturn:
         raise io.UnsupportedOperation("droppable memory has no file, and its size is fixed")
@@ -267,9 +274,11 @@ class DroppableCache(_Unique):
         self._evict(place.stop - self._ring.size, place.stop)
         try:
             markers = _write(place.permit, view, start)
-        except ValueError:
+        except (ValueError, IndexError):
             if place.revoked:
                 return  # others stored as much as the cache holds meanwhile
+            # PyPy has views of closed memory, of no bytes, and these errors for who writes there.
+            self._check_open()
             raise
         place.written(Entry(self._memory, start, start + len(view), markers))
         self._index[key] = place

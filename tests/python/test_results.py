@@ -110,6 +110,7 @@ def test_names_are_public() -> None:
         vgetrandom.nothing  # noqa: B018
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="elsewhere cffi is the way")
 def test_are_loaded_late() -> None:
     script = """if True:
         import sys
