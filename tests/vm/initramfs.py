@@ -106,7 +106,8 @@ def _standard_library() -> dict[PurePosixPath, bytes]:
 def _package() -> dict[PurePosixPath, bytes]:
     """Return the installed package with what importlib.metadata needs; it has its sources."""
     folder = Path(vgetrandom.__file__).parent
-    there = HOME / "lib" / Path(sysconfig.get_path("stdlib")).name / "site-packages"
+    # With the standard library: Debian's Python has no site-packages.
+    there = HOME / "lib" / Path(sysconfig.get_path("stdlib")).name
     paths = [
         path
         for directory in (folder, *folder.parent.glob("vgetrandom-*.dist-info"))
