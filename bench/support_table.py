@@ -3,7 +3,7 @@
 
 usage: python bench/support_table.py [--check]
 
-Runs are recorded in docs/recorded/support/: the suite by `pytest --record FILE`, booted kernels by
+Runs are recorded in docs/recorded/support/: the suite by `pytest --record=FILE`, booted kernels by
 `make test-vm`, cross-compiled cores by `make test-cross`. The README has one row for what was
 found alike, docs/support.md all that was recorded. With --check nothing is written: status 1 says
 that a page and the records disagree.

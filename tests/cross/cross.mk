@@ -6,7 +6,7 @@
 # Cross-compiled by Zig, run by qemu's user mode. With RECORD=a directory, what came of it is written
 # down there.
 test-cross: $(VENV)/installed-cross
-	$(BIN)/pytest tests/cross $(if $(RECORD),--record-targets $(RECORD)/cross.json) $(ARGS)
+	$(BIN)/pytest tests/cross $(if $(RECORD),--record-targets=$(RECORD)/cross.json) $(ARGS)
 
 # The C programs of the suite over musl (Debian's musl-tools), dynamic and static; then over this
 # machine's libc, static at an address of the kernel's choice. Tests that load a library into Python
@@ -24,7 +24,7 @@ define test_programs
 	$(CMAKE) -B build/musl/$1 -DVGETRANDOM_TESTS=ON $2 >/dev/null
 	$(BIN)/cmake --build build/musl/$1
 	VGETRANDOM_TESTS_BUILT=$(abspath build/musl/$1/tests/c) $(BIN)/pytest tests/core -m c_program \
-	  $(if $(RECORD),--record $(RECORD)/$1.json) $(ARGS)
+	  $(if $(RECORD),--record=$(RECORD)/$1.json) $(ARGS)
 endef
 
 # The kernel's headers, of which Debian's musl-tools has none, and valgrind's; the tests' programs
