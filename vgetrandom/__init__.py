@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 
 import vgetrandom  # annotations refer to names that are loaded late
+from vgetrandom import _lazy
 
 if sys.implementation.name == "cpython":
     try:
@@ -70,33 +71,29 @@ __all__ = [
     "uuid7_str",
 ]
 
-# Loaded when first used: name -> the module that defines it. What these modules import (random,
-# uuid, secrets) takes longer to load than the rest of this package.
-_ELSEWHERE = {
-    "Buffer": "vgetrandom._typing",
-    "Info": "vgetrandom._results",
-    "Reseeds": "vgetrandom._results",
-    "Stats": "vgetrandom._results",
-    "SystemRandom": "vgetrandom.random",
-    "reader": "vgetrandom._reader",
-    "uuid4": "vgetrandom.uuid",
-    "uuid4_str": "vgetrandom.uuid",
-    "uuid7": "vgetrandom.uuid",
-    "uuid7_str": "vgetrandom.uuid",
-}
-_MODULES = ("droppable", "numpy", "opentelemetry", "patch", "random", "secrets")
-
-
-def __getattr__(name: str) -> object:
-    if name not in _ELSEWHERE and name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    value: object = getattr(import_module(_ELSEWHERE[name]), name)
-    globals()[name] = value
-    return value
+# What these modules import (random, uuid, secrets) takes longer to load than the rest of this
+# package.
+_lazy.load_when_used(
+    __name__,
+    {
+        "Buffer": "vgetrandom._typing",
+        "Info": "vgetrandom._results",
+        "Reseeds": "vgetrandom._results",
+        "Stats": "vgetrandom._results",
+        "SystemRandom": "vgetrandom.random",
+        "droppable": "vgetrandom.droppable",
+        "numpy": "vgetrandom.numpy",
+        "opentelemetry": "vgetrandom.opentelemetry",
+        "patch": "vgetrandom.patch",
+        "random": "vgetrandom.random",
+        "reader": "vgetrandom._reader",
+        "secrets": "vgetrandom.secrets",
+        "uuid4": "vgetrandom.uuid",
+        "uuid4_str": "vgetrandom.uuid",
+        "uuid7": "vgetrandom.uuid",
+        "uuid7_str": "vgetrandom.uuid",
+    },
+)
 
 
 def __dir__() -> list[str]:

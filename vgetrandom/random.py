@@ -8,7 +8,7 @@ import random
 import sys
 from types import SimpleNamespace
 
-from vgetrandom import _standard, random_bytes
+from vgetrandom import _lazy, _standard, random_bytes
 
 __all__ = ["SystemRandom"]
 
@@ -25,6 +25,10 @@ else:  # PyPy compiles the standard library's methods, which call these
         random = _tokens.random
         getrandbits = _tokens.getrandbits
         randbytes = _tokens.randbytes
+
+
+if TYPE_CHECKING:
+    from vgetrandom.numpy import default_rng as default_rng  # noqa: PLC0414
 
 
 class SystemRandom(RandomMethods, random.SystemRandom):
@@ -72,10 +76,5 @@ if sys.implementation.name == "cpython":
     )
 
 
-def __getattr__(name: str) -> object:
-    # Dask expects what numpy.random has here.
-    if name != "default_rng":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from vgetrandom.numpy import default_rng
-
-    return default_rng
+# Dask expects what numpy.random has here.
+_lazy.load_when_used(__name__, {"default_rng": "vgetrandom.numpy"})
