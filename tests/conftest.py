@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+# `python -m pytest` puts the working directory first, where vgetrandom is source code, not built.
+SOURCE = Path(__file__).resolve().parent.parent
+sys.path[:] = [each for each in sys.path if Path(each).resolve() != SOURCE]
 
 pytest.register_assert_rewrite(
     "support.model", "support.script", "support.windows", "support.running", "support.programs"

@@ -236,3 +236,13 @@ def test_bad_commands(arguments: tuple[str, ...]) -> None:
 def test_version_and_help() -> None:
     assert command("--version").stdout == f"vgetrandom {vgetrandom.__version__}\n"
     assert "info" in command("--help").stdout
+
+
+def test_the_suite_begins_as_a_module_of_python() -> None:
+    """`python -m pytest` finds the installed package, not the source code where it is called."""
+    here = Path(__file__)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q"]
+    done = subprocess.run(
+        [*command, here], capture_output=True, text=True, check=False, cwd=here.parents[2]
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
