@@ -28,8 +28,7 @@ _Static_assert(sizeof(struct process_page) <= 4096, "fits into the smallest page
 
 static _Atomic(struct process_page *) mapped_page;
 
-static _Atomic bool tried;         /* to map it */
-static _Atomic uint64_t mapped_in; /* the epoch of the process that did */
+static _Atomic bool tried; /* to map it */
 
 static struct process_page *find_page(void)
 {
@@ -43,11 +42,13 @@ static struct process_page *find_page(void)
 	page = wipe_on_fork_map(size);
 	if (!page)
 		return NULL;
+	/* Before others see the page: a signal handler may fork from here on, and the child, in
+	 * which this is zero again, goes on here and keeps the page too. */
+	page->mapped_here = true;
 	if (!atomic_compare_exchange_strong(&mapped_page, &expected, page)) {
 		system_munmap(page, size);
 		return expected;
 	}
-	mapped_in = process_epoch();
 	return page;
 }
 
@@ -65,7 +66,9 @@ bool process_has_page(void)
 
 bool process_mapped_page(void)
 {
-	return mapped_page && mapped_in == process_epoch();
+	const struct process_page *page = mapped_page;
+
+	return page && page->mapped_here;
 }
 
 /* ---- epochs ---- */

@@ -15,7 +15,8 @@
 /* What belongs to one process only, in a page that the kernel zeroes in a forked child. It must not
  * be droppable: a drop would look like a fork. */
 struct process_page {
-	_Atomic uint64_t epoch; /* 0: none yet; without EPOCH_BIT: it is being made */
+	_Atomic uint64_t epoch;   /* 0: none yet; without EPOCH_BIT: it is being made */
+	_Atomic bool mapped_here; /* by this process, and not by a parent */
 	struct counters counters[COUNTERS];
 };
 

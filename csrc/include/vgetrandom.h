@@ -189,7 +189,7 @@ struct vgetrandom_stats {
 
 /* The sum over all threads of this process, past and present. A forked child starts from zero. The
  * one exception: without memory that a fork wipes (`memory` is "none" because the kernel refuses
- * it), a child of raw clone(2) goes on from its parent's numbers. */
+ * it, or has none to give yet), a child of raw clone(2) goes on from its parent's numbers. */
 VGETRANDOM_API void vgetrandom_get_stats(struct vgetrandom_stats *stats);
 
 #ifdef __cplusplus

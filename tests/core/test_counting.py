@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import vgetrandom
+from support import programs
 from support.conditions import own_process
 from support.running import in_child, in_thread, raw_clone, threads
 from support.script import Kernel, new_kernel
@@ -159,3 +160,9 @@ def test_what_was_counted_without_memory_is_kept_when_there_is_some(
     nothing = dict.fromkeys(before, 0)
     if INFO.memory != "none":
         assert json.loads(in_child(lambda: told_of(kernel), fork)) == nothing
+
+
+@pytest.mark.c_program
+def test_a_handler_that_forks_while_the_page_is_mapped_leaves_the_child_no_early_counts() -> None:
+    """They are in memory that the child has too; the page says whose they are."""
+    assert programs.figures("early_counts", timeout=60) == {"parent": 3, "child": 0}
