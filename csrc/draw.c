@@ -81,7 +81,7 @@ static bool fill_in_bulk(struct state *state, uint8_t *buf, size_t bytes, unsign
 		return false;
 	wipe(secret, CHACHA20_KEY_BYTES);
 	state->available = available - CHACHA20_KEY_BYTES;
-	compute_keystream(state, buf, bytes);
+	keystream_counted(state, buf, bytes);
 	return true;
 }
 

@@ -49,7 +49,6 @@ ERASES_REGISTERS bool derive_key(struct state *state, const uint8_t secret[CHACH
 		return false;
 	for (size_t i = 0; i < CHACHA20_KEY_BYTES / sizeof(uint64_t); i++)
 		((key_word *)state->working_key)[i] ^= ((const key_word *)secret)[i];
-	count(&counters()->refills);
 	return true;
 }
 
@@ -58,20 +57,21 @@ ERASES_REGISTERS bool derive_key(struct state *state, const uint8_t secret[CHACH
  * their clocks differ. It is read last, so that this holds for clones made while the key was
  * derived. Otherwise the nonce could be zero: no key is used for two runs, since a draw that is
  * redone has derived a new one. */
-void compute_keystream(struct state *state, uint8_t *out, size_t bytes)
+void keystream_counted(struct state *state, uint8_t *out, size_t bytes)
 {
 	const uint64_t nonce = clock_read(thread_needs_coarse_clock());
 
 	chacha20_in_use()->keystream(out, bytes / CHACHA20_GROUP_BYTES, state->working_key, 0,
 				     nonce);
 	wipe(state->working_key, sizeof(state->working_key));
+	count(&counters()->refills);
 }
 
 bool refill(struct state *state, unsigned int flags)
 {
 	if (!derive_key(state, state->key, flags))
 		return false;
-	compute_keystream(state, state->key, KEYSTREAM_BYTES);
+	keystream_counted(state, state->key, KEYSTREAM_BYTES);
 	state->available = BATCH_BYTES;
 	return true;
 }

@@ -24,8 +24,9 @@ bool fetch_from_vdso(struct state *state);
  * computed later from a stolen state. False if the kernel gives no entropy. */
 bool derive_key(struct state *state, const uint8_t secret[CHACHA20_KEY_BYTES], unsigned int flags);
 
-/* One run of keystream, in whole groups, under state->working_key, which is erased. */
-void compute_keystream(struct state *state, uint8_t *out, size_t bytes);
+/* One run of keystream, in whole groups, under state->working_key, which is erased. Counted in
+ * stats() as a refill. */
+void keystream_counted(struct state *state, uint8_t *out, size_t bytes);
 
 /* Overwrites key and batch by one run of keystream (fast key erasure). False if the kernel gives no
  * entropy. */

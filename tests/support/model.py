@@ -125,7 +125,6 @@ class Model:
         if not self._fetch_fresh():
             return False
         self.fresh = xor(self.fresh, secret())
-        self.refills += 1
         return True
 
     def _reason(self) -> str:
@@ -156,6 +155,7 @@ class Model:
     def _compute(self, length: int) -> bytes:
         # The reading comes between the last call and the next one.
         self.readings += 1
+        self.refills += 1
         return keystream(self.fresh, length, nonce=self.kernel.clock(self.call))
 
     def _refill(self) -> bool:
