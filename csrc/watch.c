@@ -189,11 +189,9 @@ static watched_word *word_in_first_page(watched_word *word)
 	return (watched_word *)(const void *)(first + offset);
 }
 
-/* `moved` first: another thread that sees the new `kernel`, which reads zero, follows `moved`, and
- * the page of the old one may be gone. */
+/* `moved` can stay: it is read only while `kernel` reads zero, which the constant never does. */
 static void unwatch(void)
 {
-	watch.moved = &unwatched;
 	watch.kernel = &unwatched;
 }
 
@@ -203,6 +201,8 @@ static void watch_word(watched_word *word, size_t offset)
 	int expected = LOOKING;
 
 	opaque_offset = offset;
+	/* `moved` first: another thread that sees the new `kernel`, which may read zero, follows
+	 * `moved`, and the page of an older one may be gone. */
 	watch.moved = zero ? word : &unwatched;
 	watch.kernel = zero ? zero : word;
 	/* Another thread may have found it, compared it and given it up meanwhile. */

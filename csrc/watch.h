@@ -42,7 +42,7 @@ static inline uint64_t watched_word_now(_Atomic(watched_word *) *word)
 
 static inline uint64_t kernel_generation(void)
 {
-	/* Acquire: `moved`, read after it, must not be an older one (see unwatch()). */
+	/* Acquire: `moved`, read after it, must not be an older one (see watch_word()). */
 	watched_word *word = atomic_load_explicit(&watch.kernel, memory_order_acquire);
 	uint64_t generation = atomic_load_explicit(word, memory_order_relaxed);
 
