@@ -3,8 +3,8 @@
 #ifndef VGETRANDOM_DRAW_H
 #define VGETRANDOM_DRAW_H
 
+#include "slots.h"
 #include "state.h"
-#include "states.h"
 #include "watch.h"
 
 /* Requests up to this size take vgetrandom()'s short path. */

@@ -38,7 +38,7 @@ void vgetrandom_generator_free(struct vgetrandom_generator *generator)
 	struct slot *slot = slot_of(generator);
 
 	if (slot && slot != &stateless)
-		state_release(slot);
+		slot_release(slot);
 }
 
 static _Noreturn void fail(void)

@@ -30,7 +30,7 @@ bool reseed(struct slot *slot, unsigned int flags)
 	struct state *state = slot->state;
 	enum reseed_reason reason = reseed_reason(state, slot);
 
-	states_after_fork(slot);
+	slot_after_fork(slot);
 	wipe(state->key, KEYSTREAM_BYTES);
 	state->available = 0;
 	state->vdso_refills = VDSO_REFILLS;
@@ -51,7 +51,7 @@ bool reseed(struct slot *slot, unsigned int flags)
 	/* Again, because a signal handler may have forked since the first call: the child would
 	 * take slots of threads that it does not have for taken until its next reseed. After the
 	 * store above a fork zeroes the generation, and all of this is redone. */
-	states_after_fork(slot);
+	slot_after_fork(slot);
 	ssize_t got = getrandom_counted(state->key, CHACHA20_KEY_BYTES, flags);
 
 	if (got != CHACHA20_KEY_BYTES) {
@@ -76,7 +76,7 @@ static void request_reseed(struct state *state)
 /* The fence orders the caller's bytes before the marks on the states. A thread that is fetching a
  * key stores its generation, fences, and then reads the bytes (reseed()). So either it sees them,
  * or the mark overwrites its generation and it fetches a key again. A thread that claims a state at
- * the same time does all of that after the claim: if states_visit() misses the claim, the thread
+ * the same time does all of that after the claim: if slots_visit() misses the claim, the thread
  * sees the bytes. additional.pml shows this to a model checker. */
 void vgetrandom_reseed(const void *additional, size_t len)
 {
@@ -85,6 +85,6 @@ void vgetrandom_reseed(const void *additional, size_t len)
 	if (len > 0)
 		additional_give(additional, len);
 	atomic_thread_fence(memory_order_seq_cst);
-	states_visit(request_reseed);
+	slots_visit(request_reseed);
 	errno = saved_errno;
 }

@@ -4,7 +4,7 @@
 #ifndef VGETRANDOM_RESEED_H
 #define VGETRANDOM_RESEED_H
 
-#include "states.h"
+#include "slots.h"
 
 #include <stdbool.h>
 

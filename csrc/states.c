@@ -4,109 +4,14 @@
 
 #include "chacha20/chacha20.h"
 #include "clock.h"
-#include "counters.h"
 #include "memory.h"
 #include "prepare.h"
 #include "process.h"
-#include "system_call.h"
-#include "watch.h"
 #include "wipe.h"
 
 #include <pthread.h>
-#include <stddef.h>
-#include <unistd.h>
-
-/* With pages of 4 KiB, a slab and the pool of additional.c can be locked under the smallest common
- * RLIMIT_MEMLOCK, 64 KiB. */
-#define SLOTS_PER_SLAB 15
-
-/* There is no lock here: a forked child could find it held for ever by a thread that it does not
- * have, and a signal handler could wait for the thread that it interrupted. So slabs are added and
- * never removed, and slots change owners by compare-and-swap. */
-struct slab {
-	struct slab *next;
-	struct slot slots[SLOTS_PER_SLAB];
-};
-
-static _Atomic(struct slab *) slabs;
-
-static _Atomic unsigned int slots_made; /* spreads the slots over the counters */
 
 THREAD_LOCAL struct thread this_thread;
-
-#define FOR_EACH_SLOT(slab, slot)                                \
-	for (struct slab *slab = slabs; slab; slab = slab->next) \
-		for (struct slot *slot = slab->slots; slot < slab->slots + SLOTS_PER_SLAB; slot++)
-
-static size_t page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-/* ---- claiming and releasing ---- */
-
-static struct slot *claim_free(uint64_t claimant)
-{
-	FOR_EACH_SLOT(slab, slot)
-	{
-		uint64_t owner = 0;
-
-		if (atomic_load_explicit(&slot->owner, memory_order_relaxed) == 0 &&
-		    atomic_compare_exchange_strong(&slot->owner, &owner, claimant))
-			return slot;
-	}
-	return NULL;
-}
-
-/* Adds a slab, with its first slot claimed. If another thread has added one meanwhile, takes a slot
- * of that: threads that start at the same time must not add a slab each. */
-static struct slot *claim_new(uint64_t claimant)
-{
-	size_t page = page_size();
-	unsigned char *pages = memory_map(SLOTS_PER_SLAB * page);
-
-	if (!pages)
-		return NULL;
-	struct slab *slab =
-		system_mmap(sizeof(*slab), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-
-	if (!slab) {
-		memory_unmap(pages, SLOTS_PER_SLAB * page);
-		return NULL;
-	}
-	for (size_t i = 0; i < SLOTS_PER_SLAB; i++) {
-		slab->slots[i].state = (struct state *)(void *)(pages + i * page);
-		slab->slots[i].counters = (uint8_t)(1 + slots_made++ % (COUNTERS - 1));
-	}
-	slab->slots[0].owner = claimant;
-	slab->next = slabs;
-	do {
-		struct slot *slot = claim_free(claimant);
-
-		if (slot) {
-			memory_unmap(pages, SLOTS_PER_SLAB * page);
-			system_munmap(slab, sizeof(*slab));
-			return slot;
-		}
-	} while (!atomic_compare_exchange_strong(&slabs, &slab->next, slab));
-	return &slab->slots[0];
-}
-
-static void release(struct slot *slot)
-{
-	slot->keyed = false;
-	atomic_store_explicit(&slot->owner, 0, memory_order_release);
-}
-
-/* Another thread may mark a state whose owner is ending (states_visit()), so the mark is stored as
- * the atomic that it is. */
-static void wipe_state(struct state *state)
-{
-	const size_t rest = offsetof(struct state, vm_generation);
-
-	atomic_store_explicit(&state->generation, 0, memory_order_relaxed);
-	wipe((uint8_t *)state + rest, sizeof(*state) - rest);
-}
 
 /* The thread-exit hook. It must not allocate: the allocator's own hook for this thread may have run
  * already. */
@@ -119,8 +24,7 @@ static void exit_thread(void *slot)
 	this_thread.state = NULL;
 	this_thread.slot = NULL;
 	barrier();
-	wipe_state(mine->state);
-	release(mine);
+	slot_release(mine);
 }
 
 /* Stored as one more than the key, so that zero means none yet. */
@@ -162,101 +66,6 @@ static bool run_at_thread_exit(struct slot *slot)
 	return pthread_setspecific((pthread_key_t)(exit_key - 1), slot) == 0;
 }
 
-/* ---- fork ---- */
-
-/* The epoch of the last process that has reclaimed slots, or had none to reclaim. */
-static _Atomic uint64_t reclaimed_in;
-
-/* Frees the slots of the parent's threads, which this process does not have. Only the thread that
- * came through the fork may call it, since no other thread of that age can exist; if a slot were
- * freed that is in use, two threads would share a state and draw the same bytes (glibc 2.41 nearly
- * had this fault). */
-static void reclaim(const struct slot *mine)
-{
-	FOR_EACH_SLOT(slab, slot)
-	{
-		uint64_t owner = slot->owner;
-
-		if (slot == slab->slots)
-			memory_after_fork(slot->state, SLOTS_PER_SLAB * page_size());
-		/* The epoch is read for each slot, after its owner: a signal handler may have
-		 * forked in the middle of this loop and have started threads in the child, whose
-		 * slots have the child's epoch. */
-		if (slot != mine && (owner & EPOCH_BIT) && owner != process_epoch())
-			release(slot);
-	}
-}
-
-static uint64_t object_of(uint64_t epoch)
-{
-	uint64_t object = epoch & ~EPOCH_BIT;
-
-	return object ? object : 1;
-}
-
-static void object_after_fork(struct slot *slot)
-{
-	uint64_t epoch = process_epoch();
-
-	if (slot->owner == object_of(epoch))
-		return;
-	memory_after_fork(slot->state, page_size());
-	slot->owner = object_of(epoch);
-	watch_probe_pages(epoch);
-}
-
-void states_after_fork(struct slot *slot)
-{
-	struct slot *mine = this_thread.slot;
-	uint64_t epoch;
-
-	if (slot != mine) {
-		object_after_fork(slot);
-		return;
-	}
-	/* An owner of another epoch proves that this thread came through a fork. A loop, because a
-	 * signal handler may fork meanwhile. */
-	while (mine->owner != (epoch = process_epoch())) {
-		reclaim(mine);
-		reclaimed_in = epoch;
-		mine->owner = epoch;
-		watch_probe_pages(epoch);
-	}
-}
-
-/* Where neither this process nor a parent has had slots before, there is nothing to reclaim. */
-static void note_first_claim(uint64_t epoch)
-{
-	uint64_t none = 0;
-
-	atomic_compare_exchange_strong(&reclaimed_in, &none, epoch);
-}
-
-/* A free slot. If this is a child in which nobody has reclaimed slots yet, its page is not locked:
- * locks are not inherited. */
-static struct slot *claim_old(uint64_t epoch, uint64_t owner)
-{
-	struct slot *slot = claim_free(owner);
-
-	if (slot && reclaimed_in != epoch)
-		memory_after_fork(slot->state, page_size());
-	return slot;
-}
-
-/* A thread without a slot knows that it came through a fork by being the main thread. Returns the
- * epoch that was settled. The caller must claim under this one: if a handler forks right after
- * this, a slot claimed under the child's epoch would hide that the child has not been settled. */
-static uint64_t settle_after_fork_without_slot(void)
-{
-	uint64_t epoch;
-
-	while (reclaimed_in != (epoch = process_epoch()) && system_gettid() == system_getpid()) {
-		reclaim(NULL);
-		reclaimed_in = epoch;
-	}
-	return epoch;
-}
-
 /* PR_SET_TSC holds for one thread and its children. A thread that sets it after its first draw gets
  * SIGSEGV, as it does from libc's clock_gettime(3): to ask at every draw would be a system call. */
 bool thread_needs_coarse_clock(void)
@@ -279,18 +88,12 @@ static enum lack claim(struct slot **claimed, bool in_draw)
 	/* Now, because later draws from a state may make no system call but getrandom(2). */
 	if (!chacha20_choose())
 		return LACKS_MEMORY;
-	note_first_claim(process_epoch());
-	uint64_t epoch = settle_after_fork_without_slot();
+	struct slot *slot = slot_claim_for_thread();
 
-	watch_probe_pages(epoch);
-	struct slot *slot = claim_old(epoch, epoch);
-
-	if (!slot)
-		slot = claim_new(epoch);
 	if (!slot)
 		return LACKS_MEMORY;
 	if (!run_at_thread_exit(slot)) {
-		release(slot);
+		slot_release(slot);
 		return LACKS_EXIT_HOOK;
 	}
 	/* For the same reason. */
@@ -310,19 +113,7 @@ struct slot *state_claim_for_object(void)
 	prepare_first_draw();
 	if (!usable || !chacha20_choose())
 		return NULL;
-	uint64_t epoch = process_epoch();
-
-	note_first_claim(epoch);
-	watch_probe_pages(epoch);
-	struct slot *slot = claim_old(epoch, object_of(epoch));
-
-	return slot ? slot : claim_new(object_of(epoch));
-}
-
-void state_release(struct slot *slot)
-{
-	wipe_state(slot->state);
-	release(slot);
+	return slot_claim_for_object();
 }
 
 #define MAX_BACKOFF 65536
@@ -397,14 +188,5 @@ void state_notes(struct notes *notes)
 		break;
 	default:
 		break;
-	}
-}
-
-void states_visit(void (*visit)(struct state *state))
-{
-	FOR_EACH_SLOT(slab, slot)
-	{
-		if (slot->owner)
-			visit(slot->state);
 	}
 }

@@ -1,33 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Which thread or object holds which state. States are reused when a thread ends. */
+/* The calling thread's state: when it claims a slot (slots.h), takes the state out for a draw, and
+ * gives both back. */
 #ifndef VGETRANDOM_STATES_H
 #define VGETRANDOM_STATES_H
 
 #include "hidden.h"
 #include "notes.h"
+#include "slots.h"
 #include "state.h"
 #include "wipe.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-/* Owners are 64-bit words that change by compare-and-swap, in signal handlers too. Where libatomic
- * takes a lock for that (32-bit MIPS), a handler could wait for the very thread it interrupted. */
-#if ATOMIC_LLONG_LOCK_FREE != 2
-#error "vgetrandom needs 64-bit atomic operations without locks; this architecture has none"
-#endif
-
-/* What is known about a state. It is in ordinary memory because it must survive drops and forks,
- * which zero the state. */
-struct slot {
-	/* 0 if free. A thread's slot holds the epoch (process.h) it was claimed in; an object's the
-	 * same without EPOCH_BIT. */
-	_Alignas(128) _Atomic uint64_t owner;
-	struct state *state;
-	bool keyed;       /* the state has had a key since it was claimed */
-	uint8_t counters; /* the index of its counters (counters.h) */
-};
 
 /* Why a thread has no state. */
 enum lack {
@@ -99,19 +84,9 @@ static inline void state_check_in(struct state *state)
 	this_thread.state = state;
 }
 
-/* If there was a fork since SLOT was last used: makes the slot this process's, locks pages again,
- * and frees the slots of threads that did not come along, if SLOT is a thread's. Cheap if there was
- * none. To be called with the state taken out, before its key is fetched. */
-void states_after_fork(struct slot *slot);
-
 /* Claims a state for an object instead of a thread; NULL if none can be had. The object keeps it
- * until state_release(), in forked children too. Its user must see to it that only one thread at a
+ * until slot_release(), in forked children too. Its user must see to it that only one thread at a
  * time draws from it. */
 struct slot *state_claim_for_object(void);
-void state_release(struct slot *slot);
-
-/* Calls VISIT for every state that is claimed. The threads that hold them may be drawing meanwhile.
- */
-void states_visit(void (*visit)(struct state *state));
 
 #endif

@@ -50,7 +50,7 @@ class Drawn:
         return float(self.lib.vgetrandom_generator_double(self.it))
 
     def state(self) -> int:
-        """Where its page is: the second word of the slot (csrc/states.h)."""
+        """Where its page is: the second word of the slot (csrc/slots.h)."""
         return int(self.ffi.cast("uintptr_t *", self.it)[1])
 
     def free(self) -> None:

@@ -17,7 +17,7 @@ from support.running import in_thread, in_threads
 from support.windows import assert_unique
 
 AT_ONCE = 64
-SLOTS_PER_SLAB = 15  # as in csrc/states.c
+SLOTS_PER_SLAB = 15  # as in csrc/slots.c
 
 
 class Wave:

@@ -177,7 +177,7 @@ def test_vdso_tables(target: Target, tables: str, directory: Path) -> None:
 def test_what_has_no_64_bit_atomics_is_refused(directory: Path) -> None:
     mips = Target("mips", "mips-linux-musleabi", "qemu-mips", bits=32, big_endian=True)
     done = toolchain.compile_for(
-        mips, ["-c", ROOT / "csrc" / "states.c", "-o", directory / "states.o"]
+        mips, ["-c", ROOT / "csrc" / "slots.c", "-o", directory / "slots.o"]
     )
     assert done.returncode != 0
     assert "64-bit atomic" in done.stderr

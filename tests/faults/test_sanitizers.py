@@ -46,7 +46,7 @@ TWO_THREADS_CLAIM_ONE_STATE = Defect(
     "slot claimed without compare-and-swap",
     (
         Replacement(
-            "csrc/states.c",
+            "csrc/slots.c",
             "atomic_compare_exchange_strong(&slot->owner, &owner, claimant))\n\t\t\treturn slot;",
             "(slot->owner = claimant))\n\t\t\treturn slot;",
         ),
