@@ -168,9 +168,14 @@ void hook_check_in(void *state)
 	state_check_in(state);
 }
 
+bool hook_is_claiming(void)
+{
+	return this_thread.may_not_claim;
+}
+
 bool hook_is_out(void)
 {
-	return this_thread.may_not_claim || (this_thread.slot && !this_thread.state);
+	return hook_is_claiming() || (this_thread.slot && !this_thread.state);
 }
 
 bool hook_is_settled(void)

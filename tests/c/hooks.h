@@ -53,7 +53,9 @@ const void *hook_additional_pool(void);
 void *hook_check_out(void);
 void hook_check_in(void *state);
 
-/* Whether the calling thread is in the middle of a draw that has taken its state out. */
+/* Whether the calling thread is in the middle of claiming a state, and of a draw that is claiming
+ * one or has taken it out. */
+bool hook_is_claiming(void);
 bool hook_is_out(void);
 
 /* Whether the calling thread's state is known to be this process's, and not one that a fork brought

@@ -5,10 +5,11 @@
  *     stepping SITUATION ACTION MOST
  *
  * The draw is that of a thread in SITUATION (see below). The actions `draw`, `draw-while-out` (only
- * while the interrupted draw has its state) and those that fork happen after every instruction of
- * one draw; the others happen once in each of many draws, each time one instruction later. With
- * `fork-thread` the handler begins a thread in the child, which draws at once. There are MOST of
- * them at most: of more steps some are left out.
+ * while the interrupted draw has its state), those that fork and `fork-while-claiming` (only while
+ * the thread claims a state) happen after every instruction of one draw; the others happen once in
+ * each of many draws, each time one instruction later. With `fork-thread` the handler begins a
+ * thread in the child, which draws at once. There are MOST of them at most: of more steps some are
+ * left out.
  *
  * A fork after a draw's last look at its page is one that comes after the draw: then parent and
  * child have the same bytes, as after its return. The program prints for how many instructions at
@@ -56,6 +57,12 @@ static bool was_forked_at[MOST_STEPS];
 static bool is(const char *name, const char *other)
 {
 	return strcmp(name, other) == 0;
+}
+
+/* Whether ACTION is of that kind: a draw or a fork. */
+static bool begins(const char *kind)
+{
+	return strncmp(action, kind, strlen(kind)) == 0;
 }
 
 static void drop_state(void)
@@ -132,20 +139,51 @@ static void end_thread(void)
 	pthread_join(thread_of_handler, NULL);
 }
 
+/* The state of a thread that drew before the main thread did. */
+static void *_Atomic state_of_earlier_thread;
+
+static void *draw_and_stay(void *arg)
+{
+	draw(16);
+	state_of_earlier_thread = hook_state();
+	for (;;)
+		pause();
+	return arg;
+}
+
+static void begin_earlier_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, draw_and_stay, NULL))
+		fail("no thread");
+	while (!state_of_earlier_thread)
+		sched_yield();
+	threads++;
+}
+
+/* A child does not have the earlier thread, so its state must be somebody else's by now or free.
+ * The first state that is free is the one that the next object gets. */
+static void expect_state_of_earlier_thread(void)
+{
+	if (hook_state() == state_of_earlier_thread)
+		return;
+	void **slot = (void **)vgetrandom_generator_new();
+
+	if (slot[1] != state_of_earlier_thread)
+		fail("a thread's state was lost in the child forked at step %ld", forked_at);
+}
+
 static void act(void)
 {
 	if (is(action, "draw-while-out") && !hook_is_out())
 		return;
+	if (is(action, "fork-while-claiming") && !hook_is_claiming())
+		return;
 	total->actions++;
-	if (is(action, "draw"))
+	if (begins("draw"))
 		draw_16();
-	else if (is(action, "draw-while-out"))
-		draw_16();
-	else if (is(action, "draw-once"))
-		draw_16();
-	else if (is(action, "fork"))
-		fork_with(libc_fork);
-	else if (is(action, "fork-thread"))
+	else if (begins("fork"))
 		fork_with(libc_fork);
 	else if (is(action, "clone"))
 		fork_with(raw_clone);
@@ -159,8 +197,8 @@ static void act(void)
 
 static bool every_step(void)
 {
-	return is(action, "draw") || is(action, "draw-while-out") || is(action, "fork") ||
-	       is(action, "fork-thread") || is(action, "clone");
+	return is(action, "draw") || is(action, "draw-while-out") || begins("fork") ||
+	       is(action, "clone");
 }
 
 static void stop_stepping(void *context)
@@ -200,6 +238,10 @@ static size_t prepare(void)
 {
 	if (is(situation, "first-of-process") || is(situation, "first") || is(situation, "forked"))
 		return 16;
+	if (is(situation, "first-of-main")) {
+		begin_earlier_thread();
+		return 16;
+	}
 	draw(16);
 	if (is(situation, "hot"))
 		return 16;
@@ -288,15 +330,23 @@ static void *stepped_draw(void *arg)
 	if (!hook_is_settled())
 		fail("the fork at step %ld was not settled", forked_at);
 	expect_one_first_key();
+	if (is_child && state_of_earlier_thread)
+		expect_state_of_earlier_thread();
 	if (is_child)
 		_exit(0);
 	return NULL;
 }
 
+static bool in_main_thread(void)
+{
+	return is(situation, "first-of-process") || is(situation, "first-of-main") ||
+	       is(situation, "forked");
+}
+
 /* One draw, stepped through; returns how many steps there were. */
 static long run(void)
 {
-	if (is(situation, "first-of-process") || is(situation, "forked")) {
+	if (in_main_thread()) {
 		pid_t pid = fork();
 		int status;
 
@@ -335,7 +385,7 @@ int main(int argc, char **argv)
 	if (is(action, "reseed-kernel"))
 		urandom = open("/dev/urandom", O_RDONLY);
 	sigaction(SIGTRAP, &trap, NULL);
-	if (!is(situation, "first-of-process")) {
+	if (!is(situation, "first-of-process") && !is(situation, "first-of-main")) {
 		draw(16);
 		threads++;
 	}

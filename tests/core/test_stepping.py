@@ -63,6 +63,12 @@ def test_a_handler_may_fork_and_begin_a_thread_in_the_child(situation: str, roun
     assert figures["forks"] >= FORKS
 
 
+def test_a_fork_while_a_state_is_claimed_loses_no_other() -> None:
+    """The child has no other threads: what these had is free in it, whatever was known before."""
+    figures = programs.figures("stepping", "first-of-main", "fork-while-claiming", 100_000)
+    assert figures["forks"] >= FORKS
+
+
 def assert_noticed(situation: str, reason: str, figures: dict[str, int]) -> None:
     """Each event made a reseed, in this draw or in the next."""
     # A draw that reseeds anyway may do so after the event, for both; and the kernel may reseed
