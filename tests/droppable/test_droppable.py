@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.conditions import own_process
 from support.drops import needs_droppable_memory
 from support.mappings import mapping_of
 from support.running import in_child
+from support.seccomp import refuse
 from vgetrandom import droppable
 from vgetrandom._probes.memory import address
 from vgetrandom.droppable import DroppableCache, DroppableMemory
@@ -118,6 +120,17 @@ def test_no_use_after_it_was_closed(use: Callable[[DroppableMemory], object]) ->
     assert memory.closed
     with pytest.raises(ValueError, match="closed"):
         use(memory)
+
+
+@own_process
+def test_a_refused_drop_is_an_error_of_the_system() -> None:
+    with DroppableMemory(PAGESIZE) as memory:
+        refuse("madvise", errno.EINVAL, 2, 0xFFFFFFFF, droppable.MADV_PAGEOUT)
+        with pytest.raises(OSError):  # noqa: PT011
+            memory.drop()
+        # The error is that of the advice, not of the memory.
+        memory[0] = 5
+        assert memory[0] == 5
 
 
 def test_no_use_of_an_entry_after_its_memory_was_closed() -> None:
