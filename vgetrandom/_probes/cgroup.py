@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vgetrandom import _proc
+from vgetrandom._probes import undoing
 from vgetrandom._probes.memory import MIB, PAGE, droppable, fill, in_child, kept, ordinary, page_out
 from vgetrandom._probes.prober import NotHere, probe
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Group(NamedTuple):
-    """A memory cgroup of our own: its directory and the names of its files."""
+    """A memory cgroup: its directory and the names of its files."""
 
     path: Path
     limit: str
@@ -32,22 +34,50 @@ class Group(NamedTuple):
 @contextlib.contextmanager
 def memory_group(limit: int) -> Iterator[Group]:
     """Make a memory cgroup (v1 or v2) with a limit of `limit` bytes, and remove it afterwards."""
-    group = _make_group()
-    try:
-        (group.path / group.limit).write_text(str(limit))
-        yield group
-    finally:
-        for _ in range(100):
+    reasons: list[str] = []
+    places = list(_places(reasons))
+    name = undoing.name()
+
+    def remove() -> None:
+        for place in places:
+            _remove(place.path / name)
+
+    with undoing.undone(remove):
+        for place in places:
+            group = place._replace(path=place.path / name)
             try:
-                group.path.rmdir()
-                break
-            except OSError:
-                time.sleep(0.02)
+                group.path.mkdir()
+            except OSError as error:
+                reasons.append(f"{_proc.printable(place.path)}: {error.strerror}")
+                continue
+            (group.path / group.limit).write_text(str(limit))
+            yield group
+            return
+    why = f" ({reasons[0]})" if reasons else ""
+    raise NotHere(f"no memory cgroup can be made here{why}")
 
 
-def _make_group() -> Group:
-    """Make the group below our nearest ancestor that delegates the memory controller."""
-    reasons = []
+def _remove(path: Path) -> None:
+    """Remove a cgroup, if there is one, with what runs in it."""
+    for _ in range(500):
+        try:
+            path.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            with contextlib.suppress(OSError):
+                for pid in map(int, _proc.lines(str(path / "cgroup.procs"))):
+                    if pid > 0:  # 0 stands for a process of another PID namespace
+                        os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+
+
+def _places(reasons: list[str]) -> Iterator[Group]:
+    """Yield our cgroup and its ancestors, the nearest first, as far as a group may be made below.
+
+    Args:
+        reasons: Why others are left out is added to it.
+    """
     try:
         memberships = _proc.lines("/proc/self/cgroup")
     except FileNotFoundError:
@@ -74,13 +104,10 @@ def _make_group() -> Group:
             try:
                 if kind == "cgroup2" and "memory" not in control.read_text().split():
                     continue
-                path = parent / f"vgetrandom-{os.getpid()}"
-                path.mkdir()
             except OSError as error:
                 reasons.append(f"{_proc.printable(parent)}: {error.strerror}")
                 continue
-            return Group(path, *files)
-    raise NotHere("no memory cgroup can be made here" + (f" ({reasons[0]})" if reasons else ""))
+            yield Group(parent, *files)
 
 
 @probe("memory pressure", "a memory cgroup at its limit drops it; ordinary memory survives")

@@ -146,7 +146,7 @@ def run_one(probe: Probe, timeout: float = TIMEOUT) -> Row:
 def _answer(probe: Probe, descriptor: int) -> None:
     """Run a probe in this process and write [ok, observed]."""
     os.setpgid(0, 0)
-    # SIGTERM unwinds, so that swap files and cgroups are removed.
+    # SIGTERM unwinds, so that swap files and cgroups are removed before the probe has ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ok: bool | None
     try:

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import resource
 import signal
 import struct
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vgetrandom import _fork, _proc
+from vgetrandom._probes import undoing
 from vgetrandom._probes.libc import libc
 from vgetrandom._probes.memory import (
     MIB,
@@ -31,6 +31,7 @@ from vgetrandom.droppable import MADV_PAGEOUT
 if TYPE_CHECKING:
     import mmap
     from collections.abc import Iterator
+    from pathlib import Path
 
 # Whether a probe may make a change to the whole machine for a moment; set by the command line.
 thorough = False
@@ -63,8 +64,9 @@ def swap_file() -> Iterator[Path | None]:
     struct.pack_into("=II", header, 1024, 1, pages - 1)  # version, last page
     header[-10:] = b"SWAPSPACE2"
     # Not in /tmp, which is often a tmpfs and cannot hold swap.
-    with tempfile.TemporaryDirectory(prefix="vgetrandom-", dir="/var/tmp") as directory:
-        path = Path(directory, "swap")
+    disk = "/var/tmp"  # noqa: S108  # a directory of our own is made there
+    with undoing.directory(disk, lambda path: _swap_off(path / "swap")) as directory:
+        path = directory / "swap"
         path.touch(0o600)
         with path.open("wb") as file:
             file.write(header)
@@ -73,12 +75,18 @@ def swap_file() -> Iterator[Path | None]:
             file.flush()
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        if libc.swapon(str(path).encode(), 0):
+        if libc.swapon(os.fsencode(path), 0):
             raise NotHere(f"swapon() is refused here: {strerror(ctypes.get_errno())}")
-        try:
-            yield path
-        finally:
-            libc.swapoff(str(path).encode())
+        yield path
+
+
+def _swap_off(path: Path) -> None:
+    """Turn swap off, without which the kernel does not let the file be removed."""
+    for _ in range(100):
+        # EINVAL or ENOENT: it is not on. Otherwise there is no memory for what is in it.
+        if libc.swapoff(os.fsencode(path)) == 0 or ctypes.get_errno() != errno.ENOMEM:
+            return
+        time.sleep(0.1)
 
 
 @probe("swap", "never written to it, while ordinary memory is")
@@ -121,7 +129,7 @@ def core_dump() -> tuple[bool, str]:
     if hard != resource.RLIM_INFINITY:
         raise NotHere(f"not tried: core dumps are limited to {hard} bytes")
     seeds = os.urandom(32), os.urandom(32)
-    with tempfile.TemporaryDirectory(prefix="vgetrandom-") as directory:
+    with undoing.directory() as directory:
 
         def abort() -> None:
             os.chdir(directory)
@@ -133,7 +141,7 @@ def core_dump() -> tuple[bool, str]:
             os.abort()
 
         _, status = os.waitpid(_fork.fork(abort), 0)
-        dumps = list(Path(directory).iterdir())
+        dumps = list(directory.iterdir())
         if not os.WCOREDUMP(status) or not dumps:
             raise NotHere("the kernel wrote no core dump")
         raw = dumps[0].read_bytes()
