@@ -17,6 +17,7 @@ import pytest
 import vgetrandom
 from support import recording
 from support.places import ROOT
+from vgetrandom.bench import machine
 
 # Tests of this file would start themselves: another one, which takes no time, brings the options.
 OTHER = "tests/package/test_documents.py::test_github_runs_what_ci_runs"
@@ -76,7 +77,7 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert row["memory"] == info.memory
     assert row["chacha20"] == info.chacha20
     assert row["kernel"] == platform.release()
-    assert row["interpreter"].split()[:2] == recording.interpreter().split()[:2]
+    assert row["interpreter"].split()[:2] == machine.interpreter().split()[:2]
 
 
 def test_it_leaves_an_older_record_until_it_has_a_new_one(tmp_path: Path) -> None:

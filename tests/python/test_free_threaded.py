@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +63,18 @@ def test_the_gil_stays_off_with_numpy() -> None:
 @pytest.mark.parametrize("command", ["info", "doctor", "cat -n 10"])
 def test_commands(command: str) -> None:
     run("-m", "vgetrandom", *command.split())
+
+
+def test_the_benchmark_says_that_the_gil_was_on(tmp_path: Path) -> None:
+    for gil in "01":
+        command = [sys.executable, "-P", "-m", "vgetrandom", "bench", "--quick", "--groups", "uuid"]
+        subprocess.run(
+            [*command, "--json", tmp_path / "run.json"],
+            env=os.environ | {"PYTHON_GIL": gil},
+            stdout=subprocess.DEVNULL,
+            timeout=100,
+            check=True,
+        )
+        machine = json.loads((tmp_path / "run.json").read_text())["machine"]
+        assert machine["python"].endswith(" free-threaded")
+        assert ("free threading" in machine["absent"]) == (gil == "1")

@@ -11,7 +11,6 @@ import re
 import resource
 import shlex
 import subprocess
-import sys
 import sysconfig
 from collections import Counter
 from pathlib import Path
@@ -103,27 +102,17 @@ def compiler_of(library: Path) -> str:
     return "unknown"
 
 
-def interpreter() -> str:
-    """Name the running interpreter."""
-    name, version = platform.python_implementation(), platform.python_version()
-    if hasattr(sys, "pypy_version_info"):
-        ours = ".".join(str(part) for part in sys.pypy_version_info[:3])
-        return f"{name} {ours} (Python {version})"
-    free_threaded = " free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
-    return f"{name} {version}{free_threaded}"
-
-
 def here() -> dict[str, Any]:
     """Return this machine's, interpreter's and package's part of a row."""
     import vgetrandom
-    from vgetrandom.bench.machine import libc
+    from vgetrandom.bench import machine
 
     info = vgetrandom.info()
     return {
         "kernel": platform.release(),
-        "libc": f"musl{musl_version()}" if runs_on_musl() else libc(),
+        "libc": f"musl{musl_version()}" if runs_on_musl() else machine.libc(),
         "architecture": platform.machine(),
-        "interpreter": interpreter(),
+        "interpreter": machine.interpreter(),
         "compiler": compiler_of(Path(vgetrandom.get_library())),
         "page": os.sysconf("SC_PAGE_SIZE"),
         "memory": info.memory,

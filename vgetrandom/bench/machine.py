@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
+import sysconfig
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -61,6 +63,29 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def interpreter() -> str:
+    """Name the running interpreter and its version."""
+    name, version = platform.python_implementation(), platform.python_version()
+    if hasattr(sys, "pypy_version_info"):
+        ours = ".".join(str(part) for part in sys.pypy_version_info[:3])
+        return f"{name} {ours} (Python {version})"
+    return f"{name} {version}{FREE_THREADED if _free_threaded() else ''}"
+
+
+FREE_THREADED = " free-threaded"
+"""How the names of interpreters end that were built without a GIL."""
+
+
+def _free_threaded() -> bool:
+    return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
+def gil_came_back() -> bool:
+    """Whether a free-threaded interpreter has a GIL: an import or PYTHON_GIL=1 turned it on."""
+    enabled: bool = getattr(sys, "_is_gil_enabled", bool)()
+    return _free_threaded() and enabled
+
+
 def describe() -> dict[str, Any]:
     """Describe this machine and interpreter.
 
@@ -75,7 +100,7 @@ def describe() -> dict[str, Any]:
         "cores": cores(),
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "libc": libc(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "python": interpreter(),
         "getrandom": {
             f"os.{name}": reach.how(getattr(os, name))
             for name in ("urandom", "getrandom")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from vgetrandom import _child
 
-from . import allocator
+from . import allocator, machine
 from .groups import GROUPS, Group
 from .order import turn
 from .peers import AbsentError, Function
@@ -217,9 +217,15 @@ def work(
         send([list(run.samples.items()), run.absent])
 
 
+FREE_THREADING = "free threading"
+"""What a run names absent if a free-threaded interpreter had a GIL while it was measured."""
+
+
 def _measure_step(step: Step, effort: Effort, run: Run, first_round: int = 0) -> None:
     with _no_garbage_collection():
         rows = list(_rows(step, effort, run))
+        if machine.gil_came_back():
+            run.absent[FREE_THREADING] = "an import or PYTHON_GIL=1 turned the GIL on"
         samples: list[list[dict[str, float]]] = [[] for _ in rows]
         try:
             for number in range(first_round, first_round + effort.samples):
