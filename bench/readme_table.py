@@ -4,14 +4,13 @@
 usage: python bench/readme_table.py [--check]
 
 Runs are recorded in bench/results/ by bench/record; the newest of each C library is shown, since
-that decides how os.urandom reaches the kernel. The README has a few rows, docs/benchmarks.md all
-of them. With --check nothing is written: status 1 says that a page and the runs disagree.
+that decides how os.urandom reaches the kernel, and the newest in which threads had no GIL. The
+README has a few rows, docs/benchmarks.md all of them. With --check nothing is written: status 1
+says that a page and the runs disagree.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,20 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import blocks
+import recorded
+import threads_table
 from blocks import DisagreementError, Pages
-from vgetrandom.bench import compare, control
+from vgetrandom.bench import control
 from vgetrandom.bench.groups import GROUPS, Group
 from vgetrandom.bench.measure import Key
 from vgetrandom.bench.peers import BASELINE, OURS, is_ours
-from vgetrandom.bench.plot import digest
 from vgetrandom.bench.report import human_ns, human_size
 
 ROOT = Path(__file__).resolve().parent.parent
-# The README is shown on package indexes too, where relative links lead nowhere.
-REPOSITORY = "vgetrandom/vgetrandom"
-FILES = f"https://github.com/{REPOSITORY}/blob/main/bench/results"
-IMAGES = f"https://raw.githubusercontent.com/{REPOSITORY}/main/bench/results"
-ALL_ROWS = f"https://github.com/{REPOSITORY}/blob/main/docs/benchmarks.md"
+IMAGES = f"https://raw.githubusercontent.com/{recorded.REPOSITORY}/main/bench/results"
+ALL_ROWS = f"https://github.com/{recorded.REPOSITORY}/blob/main/docs/benchmarks.md"
 SIZES = (16, 32, 64, 256, 4096, 65536, 1 << 20, 16 << 20, 64 << 20)
 AGAIN = "To repeat a row: `vgetrandom bench --groups bytes --sizes SIZE`."
 FEW_SIZES = (16, 256, 4096, 65536, 1 << 20)
@@ -44,49 +41,6 @@ FEW_CALLS = (
     ("numpy", "random(65,536 doubles)"),
 )
 PEERS = (OURS, BASELINE, "kernel vDSO", "secrets.token_bytes", "ssl.RAND_bytes")
-
-
-def newest(results: Path) -> list[Path]:
-    """Find the newest whole run of the `bytes` group for each C library.
-
-    Args:
-        results: The folder of recorded runs.
-
-    Returns:
-        Their JSON files, the oldest library first.
-    """
-    found: dict[str, list[tuple[str, str]]] = {}
-    for path in results.glob("*.json"):
-        run = json.loads(path.read_text())
-        machine = run["machine"]
-        if machine["complete"] and any(row["group"] == "bytes" for row in run["results"]):
-            found.setdefault(machine["libc"], []).append((machine["date"], path.name))
-    return [results / max(found[libc])[1] for libc in sorted(found, key=_version)]
-
-
-def _version(libc: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", libc)]
-
-
-def _load(path: Path) -> tuple[dict[str, Any], dict[Key, float]]:
-    """Read a run's machine and medians.
-
-    Raises:
-        DisagreementError: Its figure is missing or was drawn from another run.
-    """
-    figure = path.with_suffix(".svg")
-    rows = json.loads(path.read_text())["results"]
-    if not figure.exists() or digest(rows) not in figure.read_text():
-        raise DisagreementError(f"{figure.name} was not drawn from {path.name}")
-    return compare.load(path)
-
-
-def _origin(path: Path, machine: dict[str, Any]) -> str:
-    where = ", ".join(str(machine[key]) for key in ("cpu", "kernel", "libc", "python"))
-    return (
-        f"Medians of `{machine['command']}` on {machine['date'][:10]}: {where}. "
-        f"Every sample is in [{path.name}]({FILES}/{path.name})."
-    )
 
 
 def _figure(path: Path) -> str:
@@ -109,7 +63,7 @@ def few_sizes(paths: list[Path]) -> str:
     Raises:
         DisagreementError: A figure does not belong to its run.
     """
-    runs = [_load(path) for path in paths]
+    runs = [recorded.load(path) for path in paths]
     titles = ["bytes"]
     for machine, _ in runs:
         titles += [f"{machine['libc']}: `{OURS}`", f"`{BASELINE}`", "ratio"]
@@ -123,7 +77,7 @@ def few_sizes(paths: list[Path]) -> str:
     reached = " and ".join(_reach(machine) for machine, _ in runs)
     told = f"`{BASELINE}` reaches the kernel {reached}."
     where = f"Faster than `{OURS}`: {_faster(runs)}. [All sizes and peers]({ALL_ROWS})."
-    table = _table(titles, ["--:"] * len(titles), lines)
+    table = recorded.table(titles, ["--:"] * len(titles), lines)
     return "\n\n".join([_figure(paths[0]), told, table, f"{where} {_medians(runs)} {AGAIN}"])
 
 
@@ -161,17 +115,13 @@ def all_sizes(paths: list[Path]) -> str:
     """Make a figure and a table of the `bytes` group for each run, as `few_sizes` is called."""
     parts = []
     for path in paths:
-        machine, medians = _load(path)
+        machine, medians = recorded.load(path)
         parts += [f"`{BASELINE}` reaches the kernel {_reach(machine)}:", _figure(path)]
         parts.append(_bytes_table(medians))
         told = control.sentence(medians)
         told = f" Control: {told}." if told else ""
-        parts.append(f"{_origin(path, machine)}{told} {AGAIN}")
+        parts.append(f"{recorded.origin(path, machine)}{told} {AGAIN}")
     return "\n\n".join(parts)
-
-
-def _table(titles: list[str], alignments: list[str], lines: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (titles, alignments, *lines))
 
 
 def _bytes_table(medians: dict[Key, float]) -> str:
@@ -185,7 +135,7 @@ def _bytes_table(medians: dict[Key, float]) -> str:
     for size in sizes:
         times = [f"{human_ns(ns)} ns" if (ns := median(peer, size)) else "" for peer in peers]
         lines.append([human_size(size), *times, _beside_ours(medians, size)[2]])
-    return _table(titles, ["--:"] * len(titles), lines)
+    return recorded.table(titles, ["--:"] * len(titles), lines)
 
 
 @dataclass(frozen=True)
@@ -220,7 +170,7 @@ def calls(paths: list[Path]) -> tuple[Path, list[Row]] | None:
         paths: The JSON files of the runs.
     """
     for path in paths:
-        _, medians = _load(path)
+        _, medians = recorded.load(path)
         groups = [group for group in GROUPS if not group.has_sizes]
         rows = [row for group in groups for row in _rows(group, medians)]
         if rows:
@@ -253,17 +203,19 @@ def all_calls(path: Path, rows: list[Row]) -> str:
         title = "" if row.group == group else f"`{row.group}`"
         lines.append([title, *row.cells(), *row.fastest_cells()])
         group = row.group
-    table = _table(titles, [":--"] * 2 + ["--:"] * 5, lines)
-    machine, _ = _load(path)
-    return f"{table}\n\n{_origin(path, machine)} To repeat: `vgetrandom bench --groups GROUP`."
+    table = recorded.table(titles, [":--"] * 2 + ["--:"] * 5, lines)
+    machine, _ = recorded.load(path)
+    return (
+        f"{table}\n\n{recorded.origin(path, machine)} To repeat: `vgetrandom bench --groups GROUP`."
+    )
 
 
 def few_calls(path: Path, rows: list[Row]) -> str:
     """Make the README's table: a few calls, and the names of those that are slower."""
     lines = [row.cells() for each in FEW_CALLS for row in rows if (row.group, row.call) == each]
-    table = _table(["call", "ours", "instead of", "ratio"], [":--"] + ["--:"] * 3, lines)
+    table = recorded.table(["call", "ours", "instead of", "ratio"], [":--"] + ["--:"] * 3, lines)
     slower = [f"`{row.call}`" for row in rows if row.beside and row.beside[1] < row.ours]
-    told = f"Of {len(rows)} calls that were measured with {_load(path)[0]['libc']}, "
+    told = f"Of {len(rows)} calls that were measured with {recorded.load(path)[0]['libc']}, "
     told += f"slower than what they replace: {', '.join(slower) or 'none'}."
     return f"{table}\n\n{told} To repeat: `vgetrandom bench --groups random secrets uuid numpy`."
 
@@ -274,12 +226,15 @@ def pages(root: Path) -> Pages:
     Raises:
         DisagreementError: There is no run, or its figure is of another.
     """
-    runs = newest(root / "bench" / "results")
+    results = root / "bench" / "results"
+    runs = recorded.of_each_libc(results)
     if not runs:
         raise DisagreementError("no recorded run in bench/results")
     short, whole = {"benchmark": few_sizes(runs)}, {"benchmark": all_sizes(runs)}
     if found := calls(runs):
         short["calls"], whole["calls"] = few_calls(*found), all_calls(*found)
+    if threads := recorded.of_threads(results):
+        whole["threads"] = threads_table.make(threads)
     return {root / "README.md": short, root / "docs" / "benchmarks.md": whole}
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import blocks
 import readme_table
+import recorded
 from vgetrandom.bench import plot
 from vgetrandom.bench.groups import Group
 from vgetrandom.bench.peers import CONTROL, Call, Function, Peer
@@ -27,6 +28,7 @@ def record(  # noqa: PLR0913
     median: float,
     *,
     libc: str = "glibc 2.36",
+    python: str = "CPython 3.11.7",
     calls: tuple[tuple[str, float], ...] = CALLS,
 ) -> Path:
     rows = [
@@ -42,7 +44,7 @@ def record(  # noqa: PLR0913
         "cpu": "a CPU",
         "kernel": "Linux 6.18",
         "libc": libc,
-        "python": "CPython 3.11.7",
+        "python": python,
         "getrandom": {"os.urandom": "system call"},
         "command": "vgetrandom bench --rigorous",
         "complete": True,
@@ -157,10 +159,28 @@ def test_runs_that_cannot_fill_the_table_are_passed_over(tmp_path: Path) -> None
     run = json.loads(path.read_text())
     run["machine"]["complete"] = False
     path.write_text(json.dumps(run))
-    assert readme_table.newest(tmp_path) == []
+    assert recorded.of_each_libc(tmp_path) == []
+
+
+@pytest.mark.parametrize("python", ["CPython 3.14.5 free-threaded", "PyPy 8.0.1 (Python 3.11.17)"])
+def test_other_interpreters_are_not_shown_as_what_a_c_library_does(
+    checkout: Path, python: str
+) -> None:
+    results = checkout / "bench/results"
+    record(results, "other", "2026-03-01T00:00:00+00:00", 99.0, python=python)
+    record(results, "only", "2026-03-01T00:00:00+00:00", 99.0, python=python, libc="glibc 2.43")
+    assert [path.stem for path in recorded.of_each_libc(results)] == ["newer"]
+
+
+def test_a_run_of_other_groups_is_passed_over(checkout: Path) -> None:
+    path = record(checkout / "bench/results", "threads", "2026-03-01T00:00:00+00:00", 25.0)
+    run = json.loads(path.read_text())
+    run["results"] = [row for row in run["results"] if row["group"] != "bytes"]
+    path.write_text(json.dumps(run))
+    assert [path.stem for path in recorded.of_each_libc(path.parent)] == ["newer"]
 
 
 def test_readme_agrees_with_the_recorded_run() -> None:
-    if not readme_table.newest(ROOT / "bench/results"):
+    if not recorded.of_each_libc(ROOT / "bench/results"):
         pytest.skip("no run is recorded in bench/results")
     assert readme_table.main(["--check"]) == 0
