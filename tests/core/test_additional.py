@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import struct
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +17,7 @@ from support.conditions import new_thread, own_process
 from support.libraries import hooked, layout_of, scripted
 from support.mappings import mapping_of
 from support.model import Model
-from support.running import in_child, in_thread, in_threads
+from support.running import in_child, in_thread, in_threads, meeting
 from support.script import Kernel, new_kernel
 from support.seccomp import refuse
 from support.windows import windows
@@ -235,7 +234,7 @@ def test_callers_at_the_same_time_lose_nothing() -> None:
     """All give the same bytes, so that the result does not depend on their order."""
     kernel = new_kernel()
     count, times, data = 8, 500, b"x" * 40
-    barrier = threading.Barrier(count)
+    barrier = meeting(count)
     reseed = kernel.lib.vgetrandom_reseed
 
     def give_often(_: int) -> None:

@@ -7,7 +7,6 @@ import errno
 import json
 import os
 import resource
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 import vgetrandom
 from support import programs
 from support.conditions import own_process
-from support.running import in_child, in_thread, raw_clone, threads
+from support.running import in_child, in_thread, meeting, raw_clone, threads
 from support.script import Kernel, new_kernel
 from support.seccomp import refuse
 
@@ -109,7 +108,7 @@ def test_every_thread_is_counted_although_there_are_fewer_counters(
 ) -> None:
     kernel = core(kind, monkeypatch)
     count = 150
-    barrier = threading.Barrier(count + 1)
+    barrier = meeting(count + 1)
 
     def draw(_: int) -> None:
         kernel.draw(16)

@@ -8,7 +8,6 @@ import faulthandler
 import os
 import signal
 import struct
-import threading
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from support import libraries
 from support.conditions import stateful
 from support.mappings import MADV_DONTNEED, mapping_of, states_mappings
 from support.model import Model
-from support.running import end_of_child, in_child, in_thread, in_threads, meanwhile
+from support.running import end_of_child, in_child, in_thread, in_threads, meanwhile, meeting
 from support.script import Kernel
 from support.seccomp import refuse
 from support.windows import assert_unique
@@ -199,7 +198,7 @@ def test_after_a_fork_a_state_is_still_its_object_s() -> None:
     def child() -> bytes:
         mine = {generator.state() for generator in generators}
         states = [state_of_this_thread()]
-        here = threading.Barrier(30)
+        here = meeting(30)
 
         def draw(_: int) -> None:
             states.append(state_of_this_thread())

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import resource
-import threading
 
 import pytest
 
@@ -13,7 +12,7 @@ import vgetrandom
 from support.conditions import stateful
 from support.libraries import chacha20_sets
 from support.mappings import states_mappings
-from support.running import in_thread, threads
+from support.running import in_thread, meeting, threads
 
 INFO = vgetrandom.info()
 
@@ -79,7 +78,7 @@ def test_a_batch_is_a_refill() -> None:
 @stateful
 def test_reseed_reaches_every_thread() -> None:
     count = 16
-    barrier = threading.Barrier(count + 1)
+    barrier = meeting(count + 1)
     outputs: list[bytes] = []
 
     def draw(_: int) -> None:

@@ -9,7 +9,6 @@ import os
 import resource
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from support import libraries, programs
 from support.bindings import through_cffi
 from support.conditions import own_process
 from support.core import Core
-from support.running import clone_newpid, in_child, in_threads, raw_clone
+from support.running import clone_newpid, in_child, in_threads, meeting, raw_clone
 from support.seccomp import refuse
 from support.windows import assert_unrelated
 
@@ -130,7 +129,7 @@ def test_threads_that_ask_at_once_are_told_the_same(rounds: int) -> None:
     mine = core.number()
 
     def child() -> bytes:
-        barrier = threading.Barrier(8)
+        barrier = meeting(8)
         numbers: list[int] = []
 
         def ask(_: int) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import mmap
-import threading
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import vgetrandom
 from support import libraries, programs
 from support.conditions import stateful
 from support.mappings import states_mappings
-from support.running import in_thread, in_threads
+from support.running import in_thread, in_threads, meeting
 from support.windows import assert_unique
 
 AT_ONCE = 64
@@ -27,7 +26,7 @@ class Wave:
         self.ffi, self.lib = library
         self.states: list[int] = []
         self.outputs: list[bytes] = []
-        self.all_here = threading.Barrier(size)
+        self.all_here = meeting(size)
         in_threads(size, self._draw)
         assert len(self.states) == size
 

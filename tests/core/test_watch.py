@@ -7,13 +7,11 @@ says that the kernel's generator is ready. How the place is told is test_watch_s
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from support.conditions import own_process, unless_set
 from support.model import Model
-from support.running import in_child, in_thread, in_threads
+from support.running import in_child, in_thread, in_threads, meeting
 from support.script import Kernel, new_kernel
 
 READY = 1
@@ -93,7 +91,7 @@ def test_the_next_draw_has_a_new_key() -> None:
 def test_the_next_draws_of_all_threads_have_new_keys() -> None:
     kernel = new_kernel()
     count = 16
-    barrier = threading.Barrier(count)
+    barrier = meeting(count)
 
     def draw(number: int) -> None:
         kernel.draw(16)

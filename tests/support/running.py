@@ -59,6 +59,14 @@ def threads(count: int, work: Callable[[int], object]) -> Iterator[None]:
         raise raised[0]
 
 
+def meeting(count: int) -> threading.Barrier:
+    """Where that many threads wait for each other, for a minute at most.
+
+    When one of them fails, or its test skips, the others must not wait for ever.
+    """
+    return threading.Barrier(count, timeout=60)
+
+
 def in_threads(count: int, work: Callable[[int], object]) -> None:
     """Run `work` in that many new threads at once, each with its number, and wait for them."""
     with threads(count, work):
