@@ -63,6 +63,10 @@ void vgetrandom_get_stats(struct vgetrandom_stats *stats);
 # Ctrl-C is handled between two chunks.
 _CHUNK_BYTES = 16 << 20
 
+# Characters are decoded in chunks of so many. The encoding has no mark of the byte order.
+_CHUNK = 1 << 16
+_UTF32 = f"utf-32-{sys.byteorder[0]}e"
+
 # What os.urandom() of the interpreter at hand says.
 _NEGATIVE = (
     "size cannot be negative" if sys.version_info >= (3, 15) else "negative argument not allowed"
@@ -211,11 +215,21 @@ def _fill(memory: Any, size: int, finish: Callable[[Any, int], bytes] = _nothing
         raise
 
 
-def random_bytes(size: SupportsIndex, /) -> bytes:
-    """See vgetrandom._native.random_bytes()."""
+def ssize(size: SupportsIndex) -> int:
+    """Return an integer that C can take.
+
+    Raises:
+        OverflowError: It cannot.
+    """
     size = index(size)
     if not -sys.maxsize - 1 <= size <= sys.maxsize:
         raise OverflowError("Python int too large to convert to C ssize_t")
+    return size
+
+
+def random_bytes(size: SupportsIndex, /) -> bytes:
+    """See vgetrandom._native.random_bytes()."""
+    size = ssize(size)
     if size < 0:
         raise ValueError(_NEGATIVE)
     if size > _LARGEST_BYTES:
@@ -228,6 +242,36 @@ def random_bytes(size: SupportsIndex, /) -> bytes:
         with _new_memory("unsigned char[]", size) as memory:
             result = _fill(memory, size, _copy_and_erase)
     return result
+
+
+def string(count: int, choose: Callable[[], int]) -> str:
+    """Return a string of characters whose code points are chosen one by one.
+
+    Args:
+        count (int): How many.
+        choose (Callable): Returns a code point; lone surrogates are allowed.
+
+    Raises:
+        MemoryError: There is no memory for them; nothing has been chosen.
+    """
+    if count > _LARGEST_BYTES // 4:
+        raise MemoryError
+    at = 0
+    # Not a list of them, which would take many times as much and more and more of it.
+    with _new_memory("uint32_t[]", count) as memory:
+        try:
+            for at in range(count):
+                memory[at] = choose()
+            return "".join(
+                str(
+                    _ffi.buffer(memory + start, 4 * min(count - start, _CHUNK)),
+                    _UTF32,
+                    "surrogatepass",
+                )
+                for start in range(0, count, _CHUNK)
+            )
+        finally:
+            _erase(_ffi.cast("unsigned char *", memory), 4 * (at + 1))
 
 
 def _refused(buffer: object) -> TypeError:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import base64
-import operator
-import sys
 
-from vgetrandom import random_bytes
+from vgetrandom import _core, random_bytes
+
+# So many characters may be collected before there is a string of them.
+_FEW = 256
 
 
 def random(self: object) -> float:  # noqa: ARG001
@@ -73,14 +74,16 @@ def token_string(alphabet: str, length: int) -> str:
     Raises:
         ValueError: The alphabet is empty, or length is negative.
         TypeError: The alphabet is not a str, or length is not an integer.
+        OverflowError: length does not fit into a C ssize_t.
+        MemoryError: There is no memory for that many characters; none has been drawn.
     """
     if not isinstance(alphabet, str):
         raise TypeError(f"alphabet must be a str, not {type(alphabet).__name__}")
-    count = operator.index(length)
+    count = _core.ssize(length)
     if not alphabet:
         raise ValueError("the alphabet is empty")
     if count < 0:
         raise ValueError("length must be non-negative")
-    if count > sys.maxsize // 8:  # otherwise it would collect characters until memory runs out
-        raise MemoryError
-    return "".join(alphabet[randbelow(len(alphabet))] for _ in range(count))
+    if count <= _FEW:
+        return "".join(alphabet[randbelow(len(alphabet))] for _ in range(count))
+    return _core.string(count, lambda: ord(alphabet[randbelow(len(alphabet))]))

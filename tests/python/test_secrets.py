@@ -5,16 +5,24 @@ from __future__ import annotations
 
 import base64
 import inspect
+import resource
 import secrets as standard
+import signal
 import sys
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import vgetrandom
+from support.conditions import own_process
 from support.running import in_child
 from support.statistics import chi_squared, uniformly
-from vgetrandom import secrets
+from vgetrandom import SystemRandom, secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VALUES: list[Any] = [
     0, 1, 2, 31, 32, 33, 255, 256, 257, 5000, -1, True, False, None, 1.0, "1", b"1", Decimal(2), [],
@@ -98,6 +106,7 @@ ALPHABETS = [
     "\ud800x",
     "x" * 300 + "yz",
     "aab",
+    "\ufeffa",
 ]
 
 
@@ -124,9 +133,41 @@ def test_arguments_of_token_string() -> None:
         secrets.token_string("", 3)
     with pytest.raises(ValueError, match="length must be non-negative"):
         secrets.token_string("ab", -1)
-    with pytest.raises((MemoryError, OverflowError)):
-        secrets.token_string("ab", 2**62)
     assert len(secrets.token_string(alphabet="ab", length=3)) == 3
+
+
+# ---- sizes ----
+
+SIZED: dict[str, Callable[[int], object]] = {
+    "token_bytes": secrets.token_bytes,
+    "token_hex": secrets.token_hex,
+    "token_urlsafe": secrets.token_urlsafe,
+    "token_string": lambda size: secrets.token_string("ab", size),
+    "randbytes": SystemRandom().randbytes,
+    "randbits": lambda size: secrets.randbits(8 * size),
+    "getrandbits": lambda size: SystemRandom().getrandbits(8 * size),
+}
+
+
+@own_process
+@pytest.mark.parametrize("name", SIZED)
+def test_what_no_memory_can_hold_is_refused_before_anything_is_drawn(name: str) -> None:
+    signal.alarm(60)  # what draws characters until there is no memory left draws for longer
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (used + (512 << 20), hard))
+    before = vgetrandom.stats().refills
+    for exponent in (31, 40, 47, 58):
+        with pytest.raises(MemoryError):
+            SIZED[name](1 << exponent)
+    # Of bits these may be more than C can count.
+    for exponent in (60, 61, 62):
+        with pytest.raises((MemoryError, OverflowError) if "bits" in name else MemoryError):
+            SIZED[name](1 << exponent)
+    for size in (sys.maxsize + 1, 1 << 64, 1 << 100):
+        with pytest.raises((MemoryError, OverflowError) if "bits" in name else OverflowError):
+            SIZED[name](size)
+    assert vgetrandom.stats().refills - before < 100
 
 
 def test_a_forked_child_repeats_nothing() -> None:
