@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import seccomp
 from vgetrandom import doctor, droppable
 from vgetrandom._probes import PROBES, cgroup, dropping, generator, mapping, secrecy
 from vgetrandom._probes.libc import libc
@@ -104,6 +105,19 @@ def test_limits_are_no_contradiction(name: str, locked: int) -> None:
         return probe.run()
 
     row = run_one(probe._replace(run=limited))
+    assert row.ok is not False, row.observed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sandbox_is_no_contradiction(name: str) -> None:
+    (probe,) = (probe for probe in PROBES if probe.name == name)
+
+    def in_sandbox() -> tuple[bool, str]:
+        seccomp.refuse("madvise", errno.EPERM)
+        return probe.run()
+
+    seccomp.numbers()
+    row = run_one(probe._replace(run=in_sandbox))
     assert row.ok is not False, row.observed
 
 

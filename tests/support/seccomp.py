@@ -43,6 +43,14 @@ NUMBERS = {
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+def numbers() -> dict[str, int]:
+    """Return the numbers of system calls here; skip the test where they are not known."""
+    known = NUMBERS.get(platform.machine())
+    if known is None:
+        pytest.skip(f"system call numbers of {platform.machine()} are not known here")
+    return known
+
+
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("=HBBI", code, if_true, if_false, value)
 
@@ -54,15 +62,13 @@ def refuse(
 
     With an error of 0 it does nothing and says that all is well.
     """
-    numbers = NUMBERS.get(platform.machine())
-    if numbers is None:
-        pytest.skip(f"system call numbers of {platform.machine()} are not known here")
+    number = numbers()[name]
     program = [_instruction(LOAD, NUMBER)]
     if argument is None:
-        program += [_instruction(JUMP_EQUAL, numbers[name], 0, 1)]
+        program += [_instruction(JUMP_EQUAL, number, 0, 1)]
     else:
         program += [
-            _instruction(JUMP_EQUAL, numbers[name], 0, 4),
+            _instruction(JUMP_EQUAL, number, 0, 4),
             _instruction(LOAD, ARGUMENTS + 8 * argument),
             _instruction(AND, mask),
             _instruction(JUMP_EQUAL, value, 0, 1),

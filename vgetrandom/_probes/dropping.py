@@ -14,6 +14,7 @@ from vgetrandom._probes.libc import MAP_FAILED, libc
 from vgetrandom._probes.memory import (
     PAGE,
     address,
+    advise,
     droppable,
     dropped,
     fill,
@@ -94,7 +95,7 @@ def huge_page() -> tuple[bool, str]:
         raise NotHere("this kernel has no transparent huge pages") from None
     memory = droppable(2 * size)
     start = -address(memory) % size
-    memory.madvise(mmap.MADV_HUGEPAGE, start, size)
+    advise(memory, mmap.MADV_HUGEPAGE, start, size)
     fill(memory)
     got = kilobytes(smaps(memory, start)["AnonHugePages"])
     if not got:

@@ -10,7 +10,7 @@ import struct
 
 from vgetrandom import _proc
 from vgetrandom._probes.libc import libc
-from vgetrandom._probes.memory import PAGE, fill, ordinary, strerror, wiped_in_child
+from vgetrandom._probes.memory import PAGE, advise, fill, ordinary, strerror, wiped_in_child
 from vgetrandom._probes.prober import NotHere, probe
 from vgetrandom.droppable import MAP_DROPPABLE
 
@@ -81,7 +81,7 @@ def wipe_on_fork() -> tuple[bool, str]:
     memory = ordinary(8 * PAGE)
     fill(memory)
     try:
-        memory.madvise(MADV_WIPEONFORK)
+        advise(memory, MADV_WIPEONFORK)
     except OSError as error:
         raise NotHere(f"refused: {strerror(error.errno or 0)} (it came with Linux 4.14)") from None
     return wiped_in_child(memory)

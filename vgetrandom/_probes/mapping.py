@@ -18,6 +18,7 @@ from vgetrandom._probes.memory import (
     MIB,
     PAGE,
     address,
+    advise,
     droppable,
     dropped,
     fill,
@@ -90,9 +91,12 @@ def refused_file() -> tuple[bool, str]:
 def advice_refused(advice: int) -> tuple[bool, str]:
     """Whether madvise refuses `advice`, as documented."""
     memory = droppable(PAGE)
-    # Not memory.madvise(): PyPy's raises a SystemError without the errno.
-    if libc.madvise(address(memory), PAGE, advice):
-        return ctypes.get_errno() == errno.EINVAL, strerror(ctypes.get_errno())
+    try:
+        advise(memory, advice)
+    except OSError as error:
+        number = error.errno or 0
+        _raise_if_limited(number)
+        return number == errno.EINVAL, strerror(number)
     return False, "accepted"
 
 

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from vgetrandom import _fork, _proc
+from vgetrandom._probes.libc import libc
 from vgetrandom._probes.prober import NotHere
 from vgetrandom.droppable import MADV_PAGEOUT, DroppableMemory
 
@@ -41,6 +42,20 @@ def address(memory: mmap.mmap) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
+def advise(memory: mmap.mmap, advice: int, start: int = 0, size: int | None = None) -> None:
+    """Call madvise(2), for the whole mapping unless a part is given.
+
+    Not memory.madvise(): PyPy's raises a SystemError without the errno.
+
+    Raises:
+        OSError: it is refused.
+    """
+    size = len(memory) - start if size is None else size
+    if libc.madvise(address(memory) + start, size, advice):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
 def fill(memory: mmap.mmap, byte: int = 0xA5) -> None:
     """Make every page dirty and non-zero."""
     for at in range(0, len(memory), PAGE):
@@ -58,7 +73,7 @@ def page_out(memory: mmap.mmap) -> int:
     A page stays while the kernel holds another reference to it, so the call is repeated.
     """
     for _ in range(50):
-        memory.madvise(MADV_PAGEOUT)
+        advise(memory, MADV_PAGEOUT)
         if not kept(memory):
             return 0
         time.sleep(0.01)

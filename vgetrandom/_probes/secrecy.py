@@ -19,6 +19,7 @@ from vgetrandom._probes.libc import libc
 from vgetrandom._probes.memory import (
     MIB,
     PAGE,
+    advise,
     droppable,
     kilobytes,
     ordinary,
@@ -101,8 +102,8 @@ def swap() -> tuple[bool, str]:
                 secret_into(area, at, seed)
         pages = size // PAGE
         for _ in range(20):
-            control.madvise(MADV_PAGEOUT)
-            memory.madvise(MADV_PAGEOUT)
+            advise(control, MADV_PAGEOUT)
+            advise(memory, MADV_PAGEOUT)
             time.sleep(0.01)
         swapped = [kilobytes(smaps(area)["Swap"]) for area in (memory, control)]
         text = f"Swap {swapped[0]} kB, ordinary memory {swapped[1]} of {size >> 10} kB"
