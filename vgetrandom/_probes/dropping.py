@@ -21,7 +21,6 @@ from vgetrandom._probes.memory import (
     kilobytes,
     ordinary,
     smaps,
-    strerror,
     wiped_in_child,
 )
 from vgetrandom._probes.prober import NotHere, probe
@@ -79,7 +78,8 @@ def remap() -> tuple[bool, str]:
     target = ordinary(size)
     flags = MREMAP_MAYMOVE | MREMAP_FIXED
     if libc.mremap(source, size, size, flags, address(target)) == MAP_FAILED:
-        return False, strerror(ctypes.get_errno())
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
     same = target[:] == contents
     ok, text = dropped(target)
     return same and ok, f"contents {'kept' if same else 'lost'} at the new address, then {text}"
