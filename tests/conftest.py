@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     ):
         config.addinivalue_line("markers", marker)
     config.pluginmanager.register(Leaving())
+    config.pluginmanager.import_plugin("support.ahead")
     if path := config.getoption("--record"):
         config.pluginmanager.register(Recorder(config, path))
     _let_children_be_signalled()

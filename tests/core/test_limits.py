@@ -6,19 +6,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.ahead import ahead
 from support.libraries import BUILT, ROOT, build, chacha20_sets
 from vgetrandom import info
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent.futures import Future
 
 HERE = Path(__file__).parent
 FILES = [f"test_{name}.py" for name in ("fork", "drop", "threads", "signal")]
@@ -58,26 +53,10 @@ def named(limits: dict[str, str]) -> str:
     return ",".join(f"{name[11:].lower()}={value}" for name, value in limits.items())
 
 
-Sessions = dict[str, "Future[subprocess.CompletedProcess[str]]"]
-
-
-@pytest.fixture(scope="module")
-def sessions(request: pytest.FixtureRequest) -> Iterator[Sessions]:
-    """Runs of the suite's core part, as many at a time as there are processors."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        chosen: list[Any] = [
-            item.callspec.params["limits"]
-            for item in request.session.items
-            if isinstance(item, pytest.Function) and item.originalname == test_suite.__name__
-        ]
-        yield {named(limits): pool.submit(run, limits) for limits in chosen}
-        pool.shutdown(cancel_futures=True)
-
-
+@ahead(run)
 @pytest.mark.parametrize("limits", [*COMBINATIONS, *FORCED], ids=named)
-def test_suite(limits: dict[str, str], sessions: Sessions) -> None:
-    done = sessions[named(limits)].result()
-    assert done.returncode == 0, done.stdout
+def test_suite(limits: dict[str, str], done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, (limits, done.stdout)
     assert " passed" in done.stdout
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import vgetrandom
 from support import programs
+from support.ahead import ahead
 
 MEMORY = vgetrandom.info().memory
 
@@ -31,45 +32,74 @@ RETURNING = 60
 FORKS = 30
 
 
+Figures = dict[str, int]
+
+
+def stepped(situation: str, action: str, most: int) -> Figures:
+    return programs.figures("stepping", situation, action, most)
+
+
+def with_draws(situation: str, action: str) -> Figures:
+    return stepped(situation, action, 10_000)
+
+
+def with_a_draw(situation: str, rounds: int) -> Figures:
+    return stepped(situation, "draw-once", 3 * rounds)
+
+
+def with_forks(situation: str, how: str, rounds: int) -> Figures:
+    return stepped(situation, how, 60 * rounds)
+
+
+def with_threads_in_forks(situation: str, rounds: int) -> Figures:
+    return stepped(situation, "fork-thread", 60 * rounds)
+
+
+def with_drops(situation: str, rounds: int) -> Figures:
+    return stepped(situation, "drop", 100 if situation == "hot" else 2 * rounds)
+
+
+def with_requests(situation: str, rounds: int) -> Figures:
+    return stepped(situation, "request", 100 if situation == "hot" else rounds)
+
+
+def with_reseeds_of_the_kernel(situation: str, rounds: int) -> Figures:
+    return stepped(situation, "reseed-kernel", 100 if situation == "hot" else rounds)
+
+
+@ahead(with_draws)
 @pytest.mark.parametrize("situation", [*SITUATIONS, "first-of-process"])
 @pytest.mark.parametrize("action", ["draw", "draw-while-out"])
-def test_a_handler_may_draw(situation: str, action: str) -> None:
-    figures = programs.figures("stepping", situation, action, 10_000)
-    assert figures["actions"] >= 5
+def test_a_handler_may_draw(situation: str, action: str, done: Figures) -> None:
+    assert done["actions"] >= 5, action
     if situation != "first-of-process":
-        assert figures["fallbacks"] >= 5
+        assert done["fallbacks"] >= 5
 
 
+@ahead(with_a_draw)
 @pytest.mark.parametrize("situation", ["first", "first-of-process", "wiped"])
-def test_a_handler_may_make_the_first_draw(situation: str, rounds: int) -> None:
+def test_a_handler_may_make_the_first_draw(situation: str, done: Figures) -> None:
     """The handler's may be the thread's first draw; the thread has one state all the same."""
-    figures = programs.figures("stepping", situation, "draw-once", 3 * rounds)
-    assert figures["actions"] >= 50
+    assert done["actions"] >= 50, situation
 
 
+@ahead(with_forks)
 @pytest.mark.parametrize("situation", [*SITUATIONS, "first-of-process", "forked"])
 @pytest.mark.parametrize("how", ["fork", "clone"])
-def test_a_handler_may_fork(situation: str, how: str, rounds: int) -> None:
+def test_a_handler_may_fork(situation: str, how: str, done: Figures) -> None:
     """The child goes back into the interrupted draw and finishes it, as does the parent."""
-    figures = programs.figures("stepping", situation, how, 60 * rounds)
-    assert figures["forks"] >= FORKS
-    assert figures["shared_at_the_end"] <= RETURNING
+    assert done["forks"] >= FORKS, (situation, how)
+    assert done["shared_at_the_end"] <= RETURNING
 
 
+@ahead(with_threads_in_forks)
 @pytest.mark.parametrize("situation", ["first", "first-of-process", "forked", "wiped"])
-def test_a_handler_may_fork_and_begin_a_thread_in_the_child(situation: str, rounds: int) -> None:
+def test_a_handler_may_fork_and_begin_a_thread_in_the_child(situation: str, done: Figures) -> None:
     """What the interrupted draw knew of the states' owners is out of date in the child."""
-    figures = programs.figures("stepping", situation, "fork-thread", 60 * rounds)
-    assert figures["forks"] >= FORKS
+    assert done["forks"] >= FORKS, situation
 
 
-def test_a_fork_while_a_state_is_claimed_loses_no_other() -> None:
-    """The child has no other threads: what these had is free in it, whatever was known before."""
-    figures = programs.figures("stepping", "first-of-main", "fork-while-claiming", 100_000)
-    assert figures["forks"] >= FORKS
-
-
-def assert_noticed(situation: str, reason: str, figures: dict[str, int]) -> None:
+def assert_noticed(situation: str, reason: str, figures: Figures) -> None:
     """Each event made a reseed, in this draw or in the next."""
     # A draw that reseeds anyway may do so after the event, for both; and the kernel may reseed
     # by itself at any time.
@@ -78,20 +108,18 @@ def assert_noticed(situation: str, reason: str, figures: dict[str, int]) -> None
         assert figures[reason] + by_itself >= figures["actions"]
 
 
+@ahead(with_drops)
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_a_dropped_page_is_noticed(situation: str, rounds: int) -> None:
-    most = 100 if situation == "hot" else 2 * rounds
-    figures = programs.figures("stepping", situation, "drop", most)
-    assert figures["actions"] >= 3
-    assert_noticed(situation, "wiped", figures)
+def test_a_dropped_page_is_noticed(situation: str, done: Figures) -> None:
+    assert done["actions"] >= 3
+    assert_noticed(situation, "wiped", done)
 
 
+@ahead(with_requests)
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_a_requested_reseed_is_noticed(situation: str, rounds: int) -> None:
-    most = 100 if situation == "hot" else rounds
-    figures = programs.figures("stepping", situation, "request", most)
-    assert figures["actions"] >= 2
-    assert_noticed(situation, "requested", figures)
+def test_a_requested_reseed_is_noticed(situation: str, done: Figures) -> None:
+    assert done["actions"] >= 2
+    assert_noticed(situation, "requested", done)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may reseed the kernel (RNDRESEEDCRNG)")
@@ -99,9 +127,8 @@ def test_a_requested_reseed_is_noticed(situation: str, rounds: int) -> None:
     vgetrandom.info().watch != "vdso-generation",
     reason=f"the kernel's generation is not watched here: {vgetrandom.info().watch}",
 )
+@ahead(with_reseeds_of_the_kernel)
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_a_reseed_of_the_kernel_is_noticed(situation: str, rounds: int) -> None:
-    most = 100 if situation == "hot" else rounds
-    figures = programs.figures("stepping", situation, "reseed-kernel", most)
-    assert figures["actions"] >= 2
-    assert_noticed(situation, "generation", figures)
+def test_a_reseed_of_the_kernel_is_noticed(situation: str, done: Figures) -> None:
+    assert done["actions"] >= 2
+    assert_noticed(situation, "generation", done)

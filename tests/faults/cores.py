@@ -19,11 +19,18 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
 
 from support import places, tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
 
 ROOT = places.ROOT
 BUILD = places.build() / f"faults-{os.uname().machine}"
@@ -179,6 +186,23 @@ def _objects(directory: Path, how: Build) -> list[Path]:
         return list(pool.map(lambda job: _compile(job[0], job[1], headers), jobs))
 
 
+_building = threading.Lock()
+"""Held while something is built, for which all processors are used anyway."""
+
+
+def once(build: Callable[P, Path]) -> Callable[P, Path]:
+    """Build each thing once per process, whichever threads ask for it."""
+    cached = functools.cache(build)
+
+    @functools.wraps(build)
+    def locked(*args: P.args, **kwargs: P.kwargs) -> Path:
+        with _building:
+            return cached(*args, **kwargs)  # type: ignore[arg-type]
+
+    return locked
+
+
+@once
 def build(defect: Defect | None = None, *, scripted: bool = True, how: Build | None = None) -> Path:
     """Build the core as a shared library.
 
@@ -206,6 +230,7 @@ def build(defect: Defect | None = None, *, scripted: bool = True, how: Build | N
     return library
 
 
+@once
 def linked_program(sources: tuple[str, ...], how: Build, defect: Defect | None = None) -> Path:
     """Build a program with the core in it, all of it alike.
 
@@ -218,7 +243,8 @@ def linked_program(sources: tuple[str, ...], how: Build, defect: Defect | None =
         Path: The program.
     """
     name = Path(sources[0]).stem
-    directory = _workspace() / "programs" / f"{name} {' '.join(how.options)}".replace(" ", "")
+    text = f"{sources} {how} {defect.name if defect else ''}"
+    directory = _workspace() / "programs" / hashlib.sha256(text.encode()).hexdigest()[:24]
     _copy(directory)
     if defect:
         _seed(directory, defect)
@@ -233,6 +259,7 @@ def linked_program(sources: tuple[str, ...], how: Build, defect: Defect | None =
     return made
 
 
+@once
 def program(name: str, *sources: str) -> Path:
     """Build a program from files of this directory, which loads the core."""
     here = Path(__file__).parent

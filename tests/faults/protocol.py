@@ -7,6 +7,7 @@ tests/support/model.py, the fuzzer's in fuzz_model.c, and csrc/draw.pml.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ def clock(calls: int) -> int:
     return _splitmix64(_splitmix64(2**64 - 1) ^ calls)
 
 
+# A draw is explained in several ways, which have runs of keystream in common.
+@functools.lru_cache(maxsize=64)
 def keystream(key: bytes, length: int, nonce: int) -> bytes:
     """Return the first bytes of ChaCha20's keystream, in the core's order.
 

@@ -132,17 +132,23 @@ def _judge_anew(
         return judge(injector, runs, sizes)
 
 
+def processes() -> ProcessPoolExecutor:
+    """Return one process for each processor: an injector stays on one (stepping.h says why)."""
+    context = multiprocessing.get_context("spawn")
+    processors = context.SimpleQueue()
+    for processor in os.sched_getaffinity(0):
+        processors.put(processor)
+    count = len(os.sched_getaffinity(0))
+    return ProcessPoolExecutor(count, context, _start_on, (processors,))
+
+
 class Workers:
-    """One process for each processor: an injector stays on one (stepping.h says why)."""
+    """Processes that share runs out among them."""
 
     def __init__(self) -> None:
         """Start none yet."""
-        context = multiprocessing.get_context("spawn")
-        processors = context.SimpleQueue()
         self._count = len(os.sched_getaffinity(0))
-        for processor in os.sched_getaffinity(0):
-            processors.put(processor)
-        self._pool = ProcessPoolExecutor(self._count, context, _start_on, (processors,))
+        self._pool = processes()
 
     def judge(
         self,

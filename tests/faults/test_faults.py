@@ -12,6 +12,7 @@ import platform
 import random
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,8 +21,13 @@ from faults.injector import Injector, NotHereError, Outcome, Run, Sizes
 from faults.kinds import Action
 from faults.oracle import late_looks
 from support import libraries, tools
+from support.ahead import ahead
 from support.model import Model
 from support.script import Kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Executor
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="the injector knows x86-64's debug registers only"
@@ -53,24 +59,35 @@ def sizes() -> Sizes:
         pytest.skip(str(reason))
 
 
-@pytest.mark.parametrize("name", TARGETS)
-def test_no_fault_shows_in_what_is_drawn(name: str) -> None:
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Executor]:
+    """Python judges: what is done ahead takes processes of its own."""
+    sizes()
+    with sweep.processes() as processes:
+        yield processes
+
+
+def with_every_fault(name: str) -> tuple[sweep.Tally, int]:
     target = targets.targets(sizes())[name]
     with Injector(cores.build(), target, sizes()) as injector:
         every = sweep.executions(injector.trace.instructions, 1)
         places = sweep.thin(every, POINTS.get(name, DEFAULT_POINTS))
         runs = [*sweep.singles(places), *sweep.pairs(every, PAIRS, seed=random.randrange(1 << 30))]
-        tally = sweep.judge(injector, runs, sizes())
-    assert tally.violations == []
-    assert tally.runs == len(runs)
+        return sweep.judge(injector, runs, sizes()), len(runs)
+
+
+@ahead(with_every_fault)
+@pytest.mark.parametrize("name", TARGETS)
+def test_no_fault_shows_in_what_is_drawn(name: str, done: tuple[sweep.Tally, int]) -> None:
+    tally, runs = done
+    assert tally.violations == [], name
+    assert tally.runs == runs
     # Two faults may follow each other too far apart for the second to be reached.
     for kind in kinds.KINDS:
         assert tally.outcomes[kind.letter, Outcome.DONE.name] > 0, kind
 
 
-@pytest.mark.parametrize("name", ["small, from the batch", "refilling"])
-def test_a_fork_and_a_reseed_between_the_last_two_loads(name: str) -> None:
-    """The child may have what its parent drew and then threw away: nobody else has it."""
+def around_the_last_loads(name: str) -> sweep.Tally:
     target = targets.targets(sizes())[name]
     with Injector(cores.build(), target, sizes()) as injector:
         last = injector.trace.last_look
@@ -80,8 +97,14 @@ def test_a_fork_and_a_reseed_between_the_last_two_loads(name: str) -> None:
             for faults in ("FG", "BG", "GF", "FR", "FD", "FS", "FF")
             for gap in (1, 2, 3, 5)
         ]
-        tally = sweep.judge(injector, runs, sizes())
-    assert tally.violations == []
+        return sweep.judge(injector, runs, sizes())
+
+
+@ahead(around_the_last_loads)
+@pytest.mark.parametrize("name", ["small, from the batch", "refilling"])
+def test_a_fork_and_a_reseed_between_the_last_two_loads(name: str, done: sweep.Tally) -> None:
+    """The child may have what its parent drew and then threw away: nobody else has it."""
+    assert done.violations == [], name
 
 
 @pytest.mark.parametrize("limit", ["WATCH=off", "MEMORY=wipe-on-fork", "VDSO=off"])
@@ -106,12 +129,20 @@ def test_the_page_is_really_dropped() -> None:
     assert written < len(places) / 2
 
 
-@pytest.mark.parametrize("seeded", defects.SEEDED, ids=lambda seeded: seeded.defect.name)
-def test_a_seeded_defect_is_caught(seeded: defects.Seeded) -> None:
+def by_each_fault(seeded: defects.Seeded) -> dict[str, int]:
     library = cores.build(seeded.defect)
-    for fault in seeded.faults:
-        tally = sweep.caught(library, targets.targets(sizes())[seeded.target], [fault], sizes())
-        assert tally.violating_runs, fault
+    target = targets.targets(sizes())[seeded.target]
+    return {
+        fault: sweep.caught(library, target, [fault], sizes()).violating_runs
+        for fault in seeded.faults
+    }
+
+
+@ahead(by_each_fault)
+@pytest.mark.parametrize("seeded", defects.SEEDED, ids=lambda seeded: seeded.defect.name)
+def test_a_seeded_defect_is_caught(seeded: defects.Seeded, done: dict[str, int]) -> None:
+    assert done.keys() == {*seeded.faults}
+    assert all(done.values()), done
 
 
 def is_as_the_model_has_it(kernel: Kernel) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from faults import cores, defects, fuzzing
 from faults.cores import Build, Defect, Replacement
 from support import tools
+from support.ahead import ahead
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="built with the x86-64 library's compile commands"
@@ -73,15 +74,22 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("arguments", PROGRAMS, ids=" ".join)
-@pytest.mark.parametrize("options", [ADDRESS, THREAD], ids=["address,undefined", "thread"])
-def test_c_programs(options: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+Done = subprocess.CompletedProcess[str]
+
+
+def c_program(options: tuple[str, ...], arguments: tuple[str, ...]) -> Done:
     name, *rest = arguments
     if options == THREAD and name in NOT_FOR_THREAD:
         pytest.skip(f"not for ThreadSanitizer: {NOT_FOR_THREAD[name]}")
     how = Build(scripted=False, options=options)
-    done = run(built((f"c/{name}.c", "c/hooks.c"), how), *rest)
-    assert done.returncode == 0, done.stdout + done.stderr
+    return run(built((f"c/{name}.c", "c/hooks.c"), how), *rest)
+
+
+@ahead(c_program)
+@pytest.mark.parametrize("arguments", PROGRAMS, ids=" ".join)
+@pytest.mark.parametrize("options", [ADDRESS, THREAD], ids=["address,undefined", "thread"])
+def test_c_programs(options: tuple[str, ...], arguments: tuple[str, ...], done: Done) -> None:
+    assert done.returncode == 0, (options, arguments, done.stdout + done.stderr)
 
 
 def test_such_a_library_says_what_it_keeps() -> None:
@@ -91,21 +99,27 @@ def test_such_a_library_says_what_it_keeps() -> None:
     assert "VGETRANDOM_KEEPS_SECRETS_ON_STACK" not in done.stdout
 
 
+def threads(options: tuple[str, ...]) -> Done:
+    return run(built(THREADS, Build(scripted=False, options=options)), SECONDS)
+
+
+@ahead(threads)
 @pytest.mark.parametrize("options", [ADDRESS, THREAD], ids=["address,undefined", "thread"])
-def test_threads_that_come_and_go(options: tuple[str, ...]) -> None:
-    done = run(built(THREADS, Build(scripted=False, options=options)), SECONDS)
-    assert done.returncode == 0, done.stderr
+def test_threads_that_come_and_go(options: tuple[str, ...], done: Done) -> None:
+    assert done.returncode == 0, (options, done.stderr)
 
 
-def test_the_thread_sanitizer_would_tell() -> None:
+def threads_with_a_race() -> Done:
     how = Build(scripted=False, options=THREAD)
-    done = run(built(THREADS, how, TWO_THREADS_CLAIM_ONE_STATE), SECONDS)
+    return run(built(THREADS, how, TWO_THREADS_CLAIM_ONE_STATE), SECONDS)
+
+
+@ahead(threads_with_a_race)
+def test_the_thread_sanitizer_would_tell(done: Done) -> None:
     assert done.returncode != 0
 
 
-def fuzz(
-    defect: Defect | None, directory: Path, seconds: int = FUZZING_SECONDS
-) -> subprocess.CompletedProcess[str]:
+def fuzz(defect: Defect | None, directory: Path, seconds: int = FUZZING_SECONDS) -> Done:
     return run(
         built(fuzzing.SOURCES, Build(options=FUZZER, compiler="clang"), defect),
         f"-max_total_time={seconds}",
@@ -116,19 +130,27 @@ def fuzz(
     )
 
 
-def test_random_sequences_of_events(tmp_path: Path) -> None:
-    done = fuzz(None, tmp_path)
+def fuzz_as_shipped(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    return fuzz(None, tmp_path_factory.mktemp("fuzzing"))
+
+
+@ahead(fuzz_as_shipped)
+def test_random_sequences_of_events(done: Done) -> None:
     assert done.returncode == 0, done.stderr[-4000:]
 
 
 SEEDED = {seeded.defect.name: seeded.defect for seeded in defects.SEEDED}
 
 
+def fuzz_with_a_defect(name: str, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    # It ends when it has found it, which on a busy machine takes a while.
+    return fuzz(SEEDED[name], tmp_path_factory.mktemp("fuzzing"), FINDING_SECONDS)
+
+
+@ahead(fuzz_with_a_defect)
 @pytest.mark.parametrize(
     "name", ["batch kept over a reseed", "state inherited by children", "only the tail redone"]
 )
-def test_the_model_would_tell(name: str, tmp_path: Path) -> None:
-    # It ends when it has found it, which on a busy machine takes a while.
-    done = fuzz(SEEDED[name], tmp_path, FINDING_SECONDS)
-    assert done.returncode != 0
+def test_the_model_would_tell(name: str, done: Done) -> None:
+    assert done.returncode != 0, name
     assert "not so" in done.stderr

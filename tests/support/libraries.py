@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,11 +47,21 @@ def _run(*command: str) -> None:
         pytest.exit(f"{' '.join(command)}:\n{done.stdout}", returncode=1)
 
 
-@functools.cache
+_building = threading.Lock()
+
+
 def build() -> Path:
-    """Configure and build the test libraries; return the directory that has them."""
+    """Configure and build the test libraries, once; return the directory that has them."""
+    # Without the lock once they are built: a forked child may find it held, and for ever.
+    if BUILT not in os.environ:
+        with _building:
+            _build()
+    return Path(os.environ[BUILT])
+
+
+def _build() -> None:
     if BUILT in os.environ:
-        return Path(os.environ[BUILT])
+        return
     # CMake remembers the compiler and the flags that it was first run with.
     flags = [os.environ.get(name, "") for name in ("CC", "CFLAGS", "LDFLAGS")]
     kind = f"-{zlib.crc32(repr(flags).encode()):08x}" if any(flags) else ""
@@ -62,7 +73,6 @@ def build() -> Path:
     _run(cmake, "-S", str(ROOT), "-B", str(directory), "-DVGETRANDOM_TESTS=ON", *generator)
     _run(cmake, "--build", str(directory), "--parallel", "4")
     os.environ[BUILT] = str(directory / "tests" / "c")
-    return Path(os.environ[BUILT])
 
 
 programs_found: set[str] = set()

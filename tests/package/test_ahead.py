@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Work that is done ahead of its tests (support/ahead.py)."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from support.ahead import ahead
+
+
+def numbered(number: int, letter: str, rounds: int) -> tuple[int, str, bool, int]:
+    return number, letter, rounds > 0, threading.get_ident()
+
+
+@ahead(numbered)
+@pytest.mark.parametrize("letter", ["a", "b"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_each_test_gets_its_own(number: int, letter: str, done: tuple[int, str, bool, int]) -> None:
+    assert done[:3] == (number, letter, True)
+    assert done[3] != threading.get_ident()
+
+
+def fail() -> None:
+    raise LookupError
+
+
+@ahead(fail)
+@pytest.mark.xfail(raises=LookupError, strict=True)
+@pytest.mark.usefixtures("done")
+def test_what_it_raises_is_raised() -> None:
+    pass
+
+
+def together() -> None:
+    """Wait for the other one, as nobody could who has to end before the other begins."""
+    both.wait(timeout=20)
+
+
+both = threading.Barrier(2)
+
+
+@ahead(together)
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
+@pytest.mark.parametrize("which", [1, 2])
+@pytest.mark.usefixtures("done")
+def test_two_are_done_at_once(which: int) -> None:
+    assert which
