@@ -80,7 +80,7 @@ def with_every_fault(name: str) -> tuple[sweep.Tally, int]:
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_fault_shows_in_what_is_drawn(name: str, done: tuple[sweep.Tally, int]) -> None:
     tally, runs = done
-    assert tally.violations == [], name
+    assert tally.violations[:10] == [], name
     assert tally.runs == runs
     # Two faults may follow each other too far apart for the second to be reached.
     for kind in kinds.KINDS:
@@ -104,7 +104,7 @@ def around_the_last_loads(name: str) -> sweep.Tally:
 @pytest.mark.parametrize("name", ["small, from the batch", "refilling"])
 def test_a_fork_and_a_reseed_between_the_last_two_loads(name: str, done: sweep.Tally) -> None:
     """The child may have what its parent drew and then threw away: nobody else has it."""
-    assert done.violations == [], name
+    assert done.violations[:10] == [], name
 
 
 @pytest.mark.parametrize("limit", ["WATCH=off", "MEMORY=wipe-on-fork", "VDSO=off"])
