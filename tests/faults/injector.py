@@ -240,11 +240,9 @@ class Injector:
         try:
             self._read_trace()
         except EOFError as error:
-            assert self._process.stderr
-            message = self._process.stderr.read().decode().strip()
-            status = self._process.wait()
+            reason = self._why_it_ended()
             self.close()
-            raise (NotHereError if status == NOT_HERE else RuntimeError)(message) from error
+            raise reason from error
 
     def _read_trace(self) -> None:
         *constants, count = _SIZES.unpack(_read(self._output, _SIZES.size))
@@ -260,6 +258,14 @@ class Injector:
                 for offset, pc, bits in _rows(self._output, _INSTRUCTION, count)
             )
         )
+
+    def _why_it_ended(self) -> Exception:
+        assert self._process.stderr
+        message = self._process.stderr.read().decode().strip()
+        status = self._process.wait()
+        if status == NOT_HERE:
+            return NotHereError(message)
+        return RuntimeError(f"the injector ended with status {status}: {message}")
 
     def close(self) -> None:
         """End it."""
@@ -292,7 +298,10 @@ class Injector:
         self._teller = threading.Thread(target=self._tell, args=(runs,))
         self._teller.start()
         for run in runs:
-            yield self._result(run)
+            try:
+                yield self._result(run)
+            except EOFError as error:
+                raise self._why_it_ended() from error
 
     def _result(self, run: Run) -> Result:
         out = self._output

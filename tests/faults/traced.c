@@ -52,6 +52,17 @@ void traced_prepare(const char *path)
 		err(2, "mmap");
 }
 
+/* How much of its stack the core erases, and so what memset() does, depends on where in a cache
+ * line a frame begins. Callers of traced_start() have frames of different sizes, and a draw must
+ * have the same instructions for all of them. */
+static __attribute__((noinline)) void run_aligned(void)
+{
+	char pad[64 + (uintptr_t)__builtin_frame_address(0) % 64];
+
+	__asm__ __volatile__("" ::"r"(pad) : "memory");
+	subject_run(&core, &plan, observed);
+}
+
 pid_t traced_start(uint64_t seed)
 {
 	struct script *script = core.script();
@@ -70,7 +81,7 @@ pid_t traced_start(uint64_t seed)
 		err(2, "fork");
 	if (pid == 0) {
 		stepping_accept(tracer);
-		subject_run(&core, &plan, observed);
+		run_aligned();
 	}
 	if (!stepping_begin(pid))
 		errx(NOT_HERE, "ptrace is refused");
