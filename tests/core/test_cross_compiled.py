@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import platform
 import random
 import shutil
 import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +20,8 @@ from cross import toolchain
 from support import programs
 from support.libraries import ROOT, chacha20_sets, program
 from support.reference import GROUP_BYTES, keystream
+
+OPTIONS = ["-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-pthread", *toolchain.INCLUDES]
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,26 @@ class Machine:
                 pytest.skip(f"{tool} is not installed")
         binary = directory / name
         replaced = toolchain.replaced(more)
-        files = [file for file in toolchain.core() if file.stem not in replaced]
-        files += [ROOT / "tests" / "c" / f"{each}.c" for each in (name, *more)]
-        options = ["-static", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-pthread"]
-        includes = [f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc' / 'include'}"]
-        subprocess.run([compiler, *options, *includes, *files, "-o", binary], check=True)
+        objects = [path for path in self._core() if path.stem not in replaced]
+        sources = [ROOT / "tests" / "c" / f"{each}.c" for each in (name, *more)]
+        subprocess.run(
+            [compiler, "-static", *OPTIONS, *objects, *sources, "-o", binary], check=True
+        )
         return binary
+
+    @functools.cache  # noqa: B019  # of the two below
+    def _core(self) -> list[Path]:
+        """Compile the whole core, once per session."""
+        directory = Path(tempfile.mkdtemp())
+        command = [f"{self.name}-linux-gnu-gcc", *OPTIONS, "-c"]
+
+        def compile_to(source: Path) -> Path:
+            made = directory / f"{source.stem}.o"
+            subprocess.run([*command, source, "-o", made], check=True)
+            return made
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compile_to, toolchain.core()))
 
     def run(self, program: Path, *arguments: object) -> subprocess.CompletedProcess[bytes]:
         """Run what was compiled."""

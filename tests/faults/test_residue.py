@@ -13,21 +13,24 @@ import os
 import platform
 import resource
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import vgetrandom
-from faults import cores, defects, residue, targets
+from faults import cores, defects, residue, sweep, targets
 from faults.injector import NotHereError, Target
 from support import tools
+from support.ahead import ahead
 from support.libraries import chacha20_sets
 from vgetrandom._probes import secrecy
 from vgetrandom._probes.prober import NotHere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Executor
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="the tracer knows x86-64's registers only"
@@ -64,36 +67,75 @@ def drawn(
     return residue.stopped(library or cores.build(scripted=False), target, environment, directory)
 
 
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Executor]:
+    """Python searches: what is done ahead takes processes of its own."""
+    every_target()
+    with sweep.processes() as processes:
+        yield processes
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a draw has left, as far as tests look at it."""
+
+    secrets: frozenset[str]
+    canary: bool
+    found: list[str]
+
+
+def searched(name: str, chacha20: str = "", library: Path | None = None) -> Searched:
+    with drawn(name, chacha20, library) as process:
+        remains = process.remains
+    return Searched(
+        frozenset(secret.name for secret in remains.secrets),
+        any(remains.canary in data for _, data in remains.memory),
+        remains.found(),
+    )
+
+
+def with_a_set(name: str, chacha20: str) -> Searched:
+    return searched(name, chacha20)
+
+
+def as_shipped(name: str) -> Searched:
+    return searched(name)
+
+
+@ahead(with_a_set)
 @pytest.mark.parametrize("chacha20", chacha20_sets(supported=True))
 @pytest.mark.parametrize("name", COMPUTING)
-def test_computing_leaves_no_secret_in_memory_or_registers(name: str, chacha20: str) -> None:
-    with drawn(name, chacha20) as process:
-        remains = process.remains
-    assert "the key at work" in {secret.name for secret in remains.secrets}
-    assert remains.found() == []
+def test_computing_leaves_no_secret_in_memory_or_registers(
+    name: str, chacha20: str, done: Searched
+) -> None:
+    assert "the key at work" in done.secrets, (name, chacha20)
+    assert done.found == []
 
 
+@ahead(as_shipped)
 @pytest.mark.parametrize("name", COPYING)
-def test_copying_leaves_no_secret_in_memory_or_registers(name: str) -> None:
-    with drawn(name) as process:
-        remains = process.remains
-    names = {secret.name for secret in remains.secrets}
-    assert {"the draw", "the next batch"} <= names
-    assert any(remains.canary in data for _, data in remains.memory)
-    assert remains.found() == []
+def test_copying_leaves_no_secret_in_memory_or_registers(name: str, done: Searched) -> None:
+    assert {"the draw", "the next batch"} <= done.secrets, name
+    assert done.canary
+    assert done.found == []
 
 
+@ahead(as_shipped)
 @pytest.mark.parametrize(
     "name", ["first use", "after the batch's end", "bulk, one chunk and a tail", "bulk"]
 )
-def test_other_draws_leave_nothing_either(name: str) -> None:
-    with drawn(name) as process:
-        assert {"the key at work", "the next key"} <= {
-            secret.name for secret in process.remains.secrets
-        }
-        assert process.remains.found() == []
+def test_other_draws_leave_nothing_either(name: str, done: Searched) -> None:
+    assert {"the key at work", "the next key"} <= done.secrets, name
+    assert done.found == []
 
 
+def as_built(name: str, chacha20: str, how: cores.Build) -> Searched:
+    if how.compiler:
+        tools.skip_without(how.compiler)
+    return searched(name, chacha20, cores.build(how=how))
+
+
+@ahead(as_built)
 @pytest.mark.parametrize("how", UNUSUAL.values(), ids=UNUSUAL)
 @pytest.mark.parametrize(
     ("name", "chacha20"),
@@ -104,12 +146,10 @@ def test_other_draws_leave_nothing_either(name: str) -> None:
         ("bulk, one chunk", ""),
     ],
 )
-def test_unusual_builds_leave_nothing_either(name: str, chacha20: str, how: cores.Build) -> None:
-    every_target()
-    if how.compiler:
-        tools.skip_without(how.compiler)
-    with drawn(name, chacha20, cores.build(how=how)) as process:
-        assert process.remains.found() == []
+def test_unusual_builds_leave_nothing_either(
+    name: str, chacha20: str, how: cores.Build, done: Searched
+) -> None:
+    assert done.found == [], (name, chacha20, how)
 
 
 def test_a_frame_that_a_draw_has_no_room_for_does_not_build() -> None:
@@ -121,12 +161,14 @@ def test_a_frame_that_a_draw_has_no_room_for_does_not_build() -> None:
         cores.build(cores.Defect("whole groups at a time", (whole_groups,)))
 
 
+def with_a_defect(seeded: defects.Seeded) -> Searched:
+    return searched(seeded.target, "portable", cores.build(seeded.defect, scripted=False))
+
+
+@ahead(with_a_defect)
 @pytest.mark.parametrize("seeded", defects.LEFT_BEHIND, ids=lambda seeded: seeded.defect.name)
-def test_a_seeded_defect_is_caught(seeded: defects.Seeded) -> None:
-    every_target()
-    library = cores.build(seeded.defect, scripted=False)
-    with drawn(seeded.target, "portable", library) as process:
-        assert process.remains.found()
+def test_a_seeded_defect_is_caught(seeded: defects.Seeded, done: Searched) -> None:
+    assert done.found, seeded
 
 
 @pytest.fixture

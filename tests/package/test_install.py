@@ -99,7 +99,8 @@ def install(source: Path, target: Path, **environment: str) -> Path:
     """Install a tree into a directory, use what is there, and return the path of its library."""
     pip = [*without_override(), sys.executable, "-P", "-m", "pip", "--disable-pip-version-check"]
     pip += ["install", "--quiet", "--no-index", "--no-build-isolation", "--no-deps"]
-    run([*pip, "--target", str(target), str(source)], {"PATH": tools.path()} | environment)
+    building = {"PATH": tools.path(), "CMAKE_BUILD_PARALLEL_LEVEL": "2"}
+    run([*pip, "--target", str(target), str(source)], building | environment)
     use = [sys.executable, "-P", "-c", IMPORT]
     library = Path(run(use, {"PYTHONPATH": str(target)}).strip())
     assert library.is_relative_to(target)

@@ -22,6 +22,9 @@ TESTS = {
     "leaves a process": "subprocess.run(['setsid', '-f', 'sleep', '30'], stdout=-3, stderr=-3)",
 }
 
+# What stays for half a minute stays longer than that too.
+PATIENCE = "from support import leaving\n\nleaving.ENDING = 0.5"
+
 
 def session(body: str, directory: Path) -> subprocess.CompletedProcess[str]:
     """Run pytest with one test, with the suite's own plugins and a directory for what it leaves."""
@@ -30,7 +33,8 @@ def session(body: str, directory: Path) -> subprocess.CompletedProcess[str]:
     test = directory / "tests" / "test_one.py"
     imports = "import os, subprocess, tempfile"
     test.write_text(f"{imports}\n\ndef test_one(tmp_path):\n    {body}\n")
-    (directory / "tests" / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    plugins = (ROOT / "tests" / "conftest.py").read_text()
+    (directory / "tests" / "conftest.py").write_text(f"{plugins}\n{PATIENCE}\n")
     options = ("-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}", f"-c{ROOT}/pyproject.toml")
     return subprocess.run(
         [sys.executable, "-P", "-m", "pytest", *options, str(test)],
