@@ -9,14 +9,16 @@ import subprocess
 
 import pytest
 
+from support.ahead import ahead
 from support.libraries import chacha20_sets, program
 
 pytestmark = pytest.mark.c_program
 
 ERROR = 9
+Done = subprocess.CompletedProcess[str]
 
 
-def memcheck(name: str, groups: int = 1) -> subprocess.CompletedProcess[str]:
+def memcheck(name: str, groups: int = 1) -> Done:
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         pytest.skip("valgrind is not installed")
@@ -33,13 +35,13 @@ def complains_of_libc() -> bool:
     return memcheck("nothing").returncode == ERROR
 
 
+@ahead(memcheck)
 @pytest.mark.parametrize("name", chacha20_sets())
 @pytest.mark.parametrize("groups", [1, 3])
-def test_no_set_branches_or_addresses_by_the_key(name: str, groups: int) -> None:
-    done = memcheck(name, groups)
+def test_no_set_branches_or_addresses_by_the_key(name: str, groups: int, done: Done) -> None:
     if done.returncode == 77:
         pytest.skip(f"valgrind's CPU has no {name}")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (groups, done.stderr)
 
 
 @pytest.mark.parametrize("defect", ["branch", "address"])

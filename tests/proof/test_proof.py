@@ -12,29 +12,40 @@ from proof.check import (
     ORDER_DEFECTS,
     TOOLS,
     Bounds,
+    Verdict,
     check,
     defective,
 )
+from support.ahead import ahead
 from support.tools import missing
 
 pytestmark = pytest.mark.skipif(missing(*TOOLS) != "", reason=f"not installed: {missing(*TOOLS)}")
 
 
+def every_order(bounds: Bounds) -> Verdict:
+    return check(MODEL.read_text(), bounds)
+
+
+@ahead(every_order)
 @pytest.mark.parametrize(
     "bounds",
     [Bounds(draws=2, events=4), Bounds(draws=2, events=3, bytes_given=True)],
     ids=["events", "bytes"],
 )
-def test_no_order_of_events_gives_a_bad_output(bounds: Bounds) -> None:
-    verdict = check(MODEL.read_text(), bounds)
-    assert verdict.violation == ""
-    assert verdict.complete
-    assert verdict.states > 100_000
+def test_no_order_of_events_gives_a_bad_output(bounds: Bounds, done: Verdict) -> None:
+    assert done.violation == "", bounds
+    assert done.complete
+    assert done.states > 100_000
 
 
+def with_a_defect(name: str) -> Verdict:
+    return check(defective(name), Bounds(draws=2, events=3, bytes_given=True))
+
+
+@ahead(with_a_defect)
 @pytest.mark.parametrize("name", DEFECTS)
-def test_a_seeded_defect_is_caught(name: str) -> None:
-    assert check(defective(name), Bounds(draws=2, events=3, bytes_given=True)).violation
+def test_a_seeded_defect_is_caught(name: str, done: Verdict) -> None:
+    assert done.violation, name
 
 
 def test_no_order_of_memory_accesses_leaves_a_key_without_the_bytes() -> None:
@@ -44,9 +55,14 @@ def test_no_order_of_memory_accesses_leaves_a_key_without_the_bytes() -> None:
     assert verdict.states > 1000
 
 
+def with_a_disorder(name: str) -> Verdict:
+    return check(defective(name, ORDER))
+
+
+@ahead(with_a_disorder)
 @pytest.mark.parametrize("name", ORDER_DEFECTS)
-def test_a_seeded_disorder_is_caught(name: str) -> None:
-    assert check(defective(name, ORDER)).violation
+def test_a_seeded_disorder_is_caught(name: str, done: Verdict) -> None:
+    assert done.violation, name
 
 
 def test_a_defect_that_no_longer_fits_the_model_is_an_error(
