@@ -21,6 +21,7 @@ from support.places import ROOT
 
 HOME = ROOT / "build" / "vm"
 MIRROR = "http://deb.debian.org/debian"
+RETRIES = 2  # of apt, which waits a second and more before each
 SUITES = (
     "bookworm",
     "bookworm-backports",
@@ -95,7 +96,7 @@ def _options() -> list[str]:
         "APT::Architectures::": "arm64",
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
-        "Acquire::Retries": 2,
+        "Acquire::Retries": RETRIES,
         "Acquire::http::Timeout": 20,
         # Those of testing and sid are seldom fetched by anybody who waits a week for it.
         "Acquire::Check-Valid-Until": "false",

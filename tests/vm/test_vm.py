@@ -103,6 +103,7 @@ def test_a_row_says_that_no_mirror_answers(
     """And the next run asks again: apt itself only warns, and that was taken for done."""
     monkeypatch.setattr(kernels, "HOME", tmp_path)
     monkeypatch.setattr(kernels, "MIRROR", "http://127.0.0.1:9/debian")
+    monkeypatch.setattr(kernels, "RETRIES", 0)
     monkeypatch.setattr(kernels, "_names", kernels._names.__wrapped__)
     monkeypatch.setattr(boots, "BOOTS", (Boot(Kernel("6.12"), MODERN),))
     monkeypatch.setattr(Architecture, "missing", "")
