@@ -220,7 +220,8 @@ def test_threads_do_not_wait_for_one_that_could_not_be_started() -> None:
     stack = 512 * MIB
     threading.stack_size(stack)
     room_for_one = mapped_bytes() + stack + stack // 2
-    resource.setrlimit(resource.RLIMIT_AS, (room_for_one, resource.RLIM_INFINITY))
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (room_for_one, most))
     sample = in_threads(2, Draw(NEW_BYTES[0], 16, Call(bytes, (16,))), 0)
     with pytest.raises(RuntimeError, match="can't start new thread"):
         sample()

@@ -156,7 +156,8 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		return 7; /* started again, with a command line of Python's */
 	Py_InitializeEx(0);
-	return PyRun_SimpleString(argv[1]);
+	int failed = PyRun_SimpleString(argv[1]);
+	return Py_FinalizeEx() || failed; /* writes out what was printed */
 }
 """
 

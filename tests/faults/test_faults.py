@@ -82,9 +82,11 @@ def test_no_fault_shows_in_what_is_drawn(name: str, done: tuple[sweep.Tally, int
     tally, runs = done
     assert tally.violations[:10] == [], name
     assert tally.runs == runs
-    # Two faults may follow each other too far apart for the second to be reached.
+    # Two faults may follow each other too far apart for the second to be reached. Zeros are written
+    # where the kernel lets nobody but root drop another process's pages.
     for kind in kinds.KINDS:
-        assert tally.outcomes[kind.letter, Outcome.DONE.name] > 0, kind
+        ways = (Outcome.DONE.name, Outcome.PAGE_WRITTEN.name)
+        assert sum(tally.outcomes[kind.letter, way] for way in ways) > 0, kind
 
 
 def around_the_last_loads(name: str) -> sweep.Tally:

@@ -45,6 +45,7 @@ def test_passes_and_has_an_error(broken_after): pass
 def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run pytest in the checkout, on what is in a directory and on another test."""
     environment = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(
         [*command, OTHER, str(directory)],

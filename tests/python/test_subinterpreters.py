@@ -20,7 +20,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 PROGRAM = """
-import os, vgetrandom
+import os, sys
+sys.path[:] = {path}
+import vgetrandom
 data = b"".join(vgetrandom.random_bytes(size) for size in (16, 320, 16000))
 into = bytearray(160)
 vgetrandom.random_bytes_into(into)
@@ -43,7 +45,7 @@ def interpreters() -> ModuleType:
 def run(module: Any, descriptor: int) -> None:
     """Run the program in a new interpreter, with a GIL of its own where there is such a thing."""
     number = module.create()
-    failed = module.run_string(number, PROGRAM.format(descriptor=descriptor))
+    failed = module.run_string(number, PROGRAM.format(path=sys.path, descriptor=descriptor))
     module.destroy(number)
     assert failed is None, failed
 
