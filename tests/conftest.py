@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Generator
@@ -52,8 +53,11 @@ def _let_children_be_signalled() -> None:
     A command that ignores Ctrl-C would write until the memory is full of what it writes. Signals
     that a function handles are back to their default in a new program.
     """
+    # PyPy's getsignal() does not know what was ignored when it started.
+    ignored = re.search(r"SigIgn:\s*(\w+)", Path("/proc/self/status").read_text())
+    assert ignored
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        if signal.getsignal(number) == signal.SIG_IGN:
+        if int(ignored[1], 16) >> (number - 1) & 1:
             interrupts = number == signal.SIGINT
             signal.signal(number, signal.default_int_handler if interrupts else lambda *_: None)
 

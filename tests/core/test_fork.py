@@ -176,6 +176,7 @@ def test_vfork_and_exec(close_fds: bool) -> None:
     assert_unrelated(before, *children, vgetrandom.random_bytes(1000))
 
 
+@pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="PyPy has no os.posix_spawn")
 def test_posix_spawn() -> None:
     before = vgetrandom.random_bytes(1000)
     receiver, sender = os.pipe()

@@ -37,12 +37,26 @@ class _State:
 
 def install() -> None:
     """Handle the signals, except those that were ignored when the program started."""
+    ignored = _ignored_by_kernel()
     for number in SIGNALS:
         before = signal.getsignal(number)
-        if before != signal.SIG_IGN:
+        if before != signal.SIG_IGN and not ignored >> (number - 1) & 1:
             signal.signal(number, _handle)
             _State.before[number] = before
     atexit.register(_finish)
+
+
+def _ignored_by_kernel() -> int:
+    """Return the set of ignored signals, a bit for each.
+
+    PyPy's getsignal() gives the default for signals that were ignored when it started.
+    """
+    # Not through pathlib, whose import is long enough for a signal to come.
+    with contextlib.suppress(OSError), open("/proc/self/status", "rb") as status:
+        for line in status:
+            if line.startswith(b"SigIgn:"):
+                return int(line.split()[1], 16)
+    return 0
 
 
 def uninstall() -> None:
