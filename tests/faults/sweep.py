@@ -11,6 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from vgetrandom.bench import machine
+
 from .injector import Injector, Run
 from .kinds import LETTERS
 from .oracle import Oracle, late_looks
@@ -136,10 +138,11 @@ def processes() -> ProcessPoolExecutor:
     """Return one process for each processor: an injector stays on one (stepping.h says why)."""
     context = multiprocessing.get_context("spawn")
     processors = context.SimpleQueue()
+    if not hasattr(os, "sched_getaffinity"):  # PyPy 7.3: they go wherever the kernel puts them
+        return ProcessPoolExecutor(machine.cores(), context)
     for processor in os.sched_getaffinity(0):
         processors.put(processor)
-    count = len(os.sched_getaffinity(0))
-    return ProcessPoolExecutor(count, context, _start_on, (processors,))
+    return ProcessPoolExecutor(machine.cores(), context, _start_on, (processors,))
 
 
 class Workers:
@@ -147,7 +150,7 @@ class Workers:
 
     def __init__(self) -> None:
         """Start none yet."""
-        self._count = len(os.sched_getaffinity(0))
+        self._count = machine.cores()
         self._pool = processes()
 
     def judge(

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
 import pytest
 
 from support.ahead import ahead
+from vgetrandom.bench import machine
 
 
 def numbered(number: int, letter: str, rounds: int) -> tuple[int, str, bool, int]:
@@ -43,7 +43,7 @@ both = threading.Barrier(2)
 
 
 @ahead(together)
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
+@pytest.mark.skipif(machine.cores() < 2, reason="one processor")
 @pytest.mark.parametrize("which", [1, 2])
 @pytest.mark.usefixtures("done")
 def test_two_are_done_at_once(which: int) -> None:

@@ -10,11 +10,12 @@ one, threads would wait for each other. A module whose work is Python's has a `p
 from __future__ import annotations
 
 import inspect
-import os
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from vgetrandom.bench import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ def ahead(work: Callable[..., object]) -> pytest.MarkDecorator:
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Executor]:
     """What the work is done in."""
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    with ThreadPoolExecutor(machine.cores()) as threads:
         yield threads
 
 
