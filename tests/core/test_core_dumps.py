@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import shutil
@@ -35,9 +36,12 @@ def draw_and_wait() -> None:
     core = Core(libraries.hooked())
     canary = bytearray(os.urandom(CANARY))
     core.draw(SERVED)
-    page = core.ffi.cast("char *", core.lib.hook_state())
+    page = int(core.ffi.cast("uintptr_t", core.lib.hook_state()))
     os.write(1, canary)
-    os.write(1, core.ffi.buffer(page + core.layout.key, KEY + core.layout.batch_bytes))
+    # Not by os.write(), which on PyPy makes a copy of what it writes.
+    told = KEY + core.layout.batch_bytes
+    write = ctypes.CDLL(None).write
+    assert write(1, ctypes.c_void_p(page + core.layout.key), ctypes.c_size_t(told)) == told
     os.close(1)
     sys.stdin.readline()
     os.abort()
