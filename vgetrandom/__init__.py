@@ -177,7 +177,8 @@ def get_library() -> str:
     """Return where ``libvgetrandom.so`` is, for C users and foreign function interfaces.
 
     This is the library that the package itself uses, so that a process has one set of states. If
-    another copy with the same SONAME was loaded first, it is that copy.
+    another copy with the same SONAME was loaded first, it is that copy (not on PyPy, which opens
+    its own).
 
     Returns:
         str: The path of the shared library.

@@ -29,6 +29,9 @@ def python(program: str) -> str:
     return done.stdout
 
 
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy", reason="on PyPy cffi is imported, and all that it needs"
+)
 def test_import_is_light() -> None:
     program = """
 import sys

@@ -18,6 +18,9 @@ import vgetrandom
 
 SONAME = b"libvgetrandom.so.0"
 
+# PyPy opens the library by its path, so that no other copy can take its place.
+LINKED = sys.implementation.name == "cpython"
+
 DRAW_AND_TELL = """
 import ctypes, sys
 if len(sys.argv) > 1:
@@ -77,7 +80,7 @@ def test_a_copy_of_the_same_soname_is_shared(tmp_path: Path) -> None:
     copy = copied(tmp_path)
     done = python(DRAW_AND_TELL, copy)
     assert done.returncode == 0, done.stderr
-    assert Path(done.stdout.strip()) == copy
+    assert Path(done.stdout.strip()) == (copy if LINKED else Path(vgetrandom.get_library()))
 
 
 def test_a_copy_of_another_soname_is_left_alone(tmp_path: Path) -> None:
@@ -90,7 +93,7 @@ def test_a_preloaded_copy_is_the_one_that_draws(tmp_path: Path) -> None:
     copy = copied(tmp_path, (SONAME, b"libvgetrandom.so.9"))
     done = python(DRAW_AND_TELL, LD_PRELOAD=str(copy))
     assert done.returncode == 0, done.stderr
-    assert Path(done.stdout.strip()) == copy
+    assert Path(done.stdout.strip()) == (copy if LINKED else Path(vgetrandom.get_library()))
 
 
 def test_functions_of_two_versions_are_not_mixed(tmp_path: Path) -> None:
@@ -98,6 +101,9 @@ def test_functions_of_two_versions_are_not_mixed(tmp_path: Path) -> None:
     names = (SONAME, b"libvgetrandom.so.9"), (b"vgetrandom_reseed", b"vgetrandom_none__")
     copy = copied(tmp_path, *names)
     done = python("import vgetrandom; vgetrandom.reseed()", LD_PRELOAD=str(copy))
+    if not LINKED:
+        assert done.returncode == 0, done.stderr
+        return
     assert done.returncode == 1
     assert "two versions of libvgetrandom are mixed up in this process" in done.stderr
     assert str(copy) in done.stderr
