@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from support.ahead import ahead
+from support.ahead import ahead, unless_skipped
 from vgetrandom.bench import machine
 
 
@@ -32,6 +34,16 @@ def fail() -> None:
 @pytest.mark.usefixtures("done")
 def test_what_it_raises_is_raised() -> None:
     pass
+
+
+def leave_out(reason: str) -> None:
+    pytest.skip(reason)
+
+
+def test_a_skip_comes_back_from_another_process() -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
+        told = processes.submit(unless_skipped, leave_out, {"reason": "not here"})
+        assert told.result(60) == (None, "not here")
 
 
 def together() -> None:

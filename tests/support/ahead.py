@@ -40,6 +40,14 @@ def pool() -> Iterator[Executor]:
         yield threads
 
 
+def unless_skipped(work: Callable[..., object], parameters: dict[str, Any]) -> tuple[object, str]:
+    """Do the work; return what it returned, or why it skipped: pickle does not take a skip."""
+    try:
+        return work(**parameters), ""
+    except pytest.skip.Exception as skipped:
+        return None, str(skipped) or "no reason given"
+
+
 def _submit(pool: Executor, item: pytest.Item, request: pytest.FixtureRequest) -> Future[Any]:
     marker = item.get_closest_marker("ahead")
     assert marker
@@ -47,8 +55,9 @@ def _submit(pool: Executor, item: pytest.Item, request: pytest.FixtureRequest) -
     (work,) = marker.args
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     return pool.submit(
+        unless_skipped,
         work,
-        **{
+        {
             name: parameters[name] if name in parameters else request.getfixturevalue(name)
             for name in inspect.signature(work).parameters
         },
@@ -69,4 +78,7 @@ def _futures(pool: Executor, request: pytest.FixtureRequest) -> Iterator[Futures
 @pytest.fixture
 def done(_futures: Futures, request: pytest.FixtureRequest) -> Any:
     """What the test's work has come to."""
-    return _futures[request.node.nodeid].result()
+    result, skipped = _futures[request.node.nodeid].result()
+    if skipped:
+        pytest.skip(skipped)
+    return result
