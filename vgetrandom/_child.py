@@ -35,6 +35,8 @@ GRACE = 10.0
 
 _LAST_WORDS = 4096  # bytes
 
+_F_DUPFD_CLOEXEC = 1030  # linux/fcntl.h; PyPy 7.3's fcntl has no such name
+
 # Names that only interpreters have, such as python3.13t, pypy3.11 and python3-dbg.
 _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*[a-z]{0,2}(-dbg|-debug|-intel64)?")
 
@@ -335,9 +337,9 @@ class _Pipes:
         try:
             # If a standard stream is closed, a pipe could get its number, and the child would
             # replace it with its own stream.
-            reader = fcntl.fcntl(low[0], fcntl.F_DUPFD_CLOEXEC, 3)
+            reader = fcntl.fcntl(low[0], _F_DUPFD_CLOEXEC, 3)
             self._ours.callback(os.close, reader)
-            writer = fcntl.fcntl(low[1], fcntl.F_DUPFD_CLOEXEC, 3)
+            writer = fcntl.fcntl(low[1], _F_DUPFD_CLOEXEC, 3)
             self._theirs.callback(os.close, writer)
         finally:
             for end in low:

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from operator import index
 from types import SimpleNamespace
 from typing import Any, SupportsIndex
@@ -301,6 +302,12 @@ def _cannot_be_filled(buffer: Any) -> bool:
         return strides is not None
 
 
+def _raise_its_own_error(buffer: Any) -> None:
+    """Raise the ValueError of a closed buffer, for which PyPy 7.3's cffi has a TypeError."""
+    with suppress(TypeError, BufferError):
+        memoryview(buffer).release()
+
+
 def random_bytes_into(buffer: Buffer, /) -> None:
     """See vgetrandom._native.random_bytes_into()."""
     try:
@@ -308,6 +315,8 @@ def random_bytes_into(buffer: Buffer, /) -> None:
     except (TypeError, BufferError, ValueError) as error:
         if isinstance(error, ValueError) and not _cannot_be_filled(buffer):
             raise
+        if isinstance(error, TypeError):
+            _raise_its_own_error(buffer)
         raise _refused(buffer) from error
     with memory:
         if _holds_objects(buffer):
