@@ -213,7 +213,9 @@ def test_undone_in_the_end_although_the_block_does_not_end(tmp_path: Path) -> No
 
 def left(directory: Path) -> set[str]:
     """What can be left by probes that have ended: swap, files, cgroups."""
-    found = {*active(), *map(str, Path("/var/tmp").glob("vgetrandom-*-*"))}
+    # Not by glob(), which on PyPy 7.3 finds nothing for a pattern with two stars.
+    names = (path for path in Path("/var/tmp").iterdir() if re.match("vgetrandom-.*-", path.name))
+    found = {*active(), *map(str, names)}
     # Path.glob would raise for what goes away meanwhile.
     found |= {top for top, *_ in os.walk("/sys/fs/cgroup") if "/vgetrandom-" in top}
     # The name has the process that made it: another doctor or test may be at work.
