@@ -112,7 +112,8 @@ def test_info_searches_again_for_what_a_shortage_denied(tmp_path: Path) -> None:
     assert figures["first_watch"] == ["none"]
     assert any("no file descriptor" in note for note in figures["first_note"])
     assert figures["second_watch"] == ["vdso-generation"]
-    assert "second_note" not in figures
+    # A bare chroot has no /sys.
+    assert all("/sys/bus" in note for note in figures.get("second_note", []))
 
 
 @pytest.mark.c_program
