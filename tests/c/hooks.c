@@ -54,14 +54,21 @@ void hook_chacha20_keystream(int i, uint8_t *out, size_t groups, const uint8_t *
 #define GENERAL_BYTES 128
 #define XSAVE_BYTES 8192
 
-/* Calls KEYSTREAM(out, groups, key, 0, 0), then stores the general registers in AREA, the rest 128
- * bytes further on. It uses only registers that the called function must preserve. */
+/* Zeroes the vector registers, calls KEYSTREAM(out, groups, key, 0, 0), then stores the general
+ * registers in AREA, which is zero, the rest 128 bytes further on. From the call on it uses only
+ * registers that the called function must preserve. */
 void call_and_capture(uint8_t *out, size_t groups, const uint8_t *key, keystream_fn *keystream,
 		      uint8_t *area);
 __asm__(".text\n"
 	"call_and_capture:\n"
 	"	pushq %rbx\n"
 	"	movq %r8, %rbx\n"
+	"	movq %rdx, %r8\n"
+	"	stmxcsr 152(%rbx)\n" /* the only part that is taken from AREA */
+	"	movl $0xe6, %eax\n"  /* SSE, AVX and AVX-512, as far as there are such */
+	"	xorl %edx, %edx\n"
+	"	xrstor64 128(%rbx)\n"
+	"	movq %r8, %rdx\n"
 	"	movq %rcx, %rax\n"
 	"	xorl %ecx, %ecx\n"
 	"	xorl %r8d, %r8d\n"
@@ -91,6 +98,15 @@ __attribute__((noinline)) static void copy_stack_below(uint8_t *to, size_t len)
 		to[i] = stack[i];
 }
 
+__attribute__((noinline)) static void wipe_stack_below(size_t len)
+{
+	volatile uint8_t *stack = (uint8_t *)__builtin_frame_address(0) - len;
+
+	for (size_t i = 0; i < len - 64; i++) /* its own variables may be the rest */
+		stack[i] = 0;
+}
+
+/* What others left there before is wiped first: the caller has computed with the same key. */
 size_t hook_chacha20_remains(int i, uint8_t *out, size_t groups, const uint8_t *key, uint8_t *left,
 			     size_t left_bytes)
 {
@@ -99,6 +115,7 @@ size_t hook_chacha20_remains(int i, uint8_t *out, size_t groups, const uint8_t *
 	if (left_bytes < sizeof(area) + STACK_BYTES || !__builtin_cpu_supports("avx"))
 		return 0;
 	memset(area, 0, sizeof(area));
+	wipe_stack_below(STACK_BYTES);
 	call_and_capture(out, groups, key, chacha20_sets[i].keystream, area);
 	copy_stack_below(left, STACK_BYTES);
 	memcpy(left + STACK_BYTES, area, sizeof(area));
