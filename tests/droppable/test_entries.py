@@ -181,8 +181,10 @@ def test_under_constant_dropping_an_entry_is_whole_or_lost() -> None:
         start = address(memory)
 
         def drop_all() -> None:
-            # ctypes releases the GIL: the pages go while the other thread is copying.
+            # ctypes releases the GIL: the pages go while the other thread is copying. Not without
+            # a pause, or hardly an entry lasts until it is loaded (PyPy).
             libc.madvise(start, size, MADV_PAGEOUT)
+            time.sleep(random.uniform(0, 0.01))
 
         with meanwhile(drop_all):
             deadline = time.monotonic() + 2 * PATIENCE
