@@ -195,12 +195,22 @@ def test_the_benchmark_stops_at_a_size_that_it_cannot_have() -> None:
 # --- no /proc, no /dev ---
 
 
+OLD_PYPY = getattr(sys, "pypy_version_info", (8,)) < (8,)
+PYPYS = b"Warning: cannot find your CPU L2 cache size"  # PyPy 7.3 says so without /proc
+
+
 @pytest.mark.parametrize("folder", ["/proc", "/dev"])
 @pytest.mark.parametrize("arguments", [*UNAFFECTED.values(), commands.BENCH, ("doctor",)])
 def test_empty_folders(arguments: tuple[str, ...], folder: str) -> None:
+    draws = arguments in (commands.BENCH, ("doctor",))
+    if OLD_PYPY and folder == "/dev" and draws:
+        pytest.skip("os.urandom() of PyPy 7.3 reads /dev/urandom")
     done = run(without_mount(folder), arguments)
     assert done.returncode == OK, done.stderr
-    assert not done.stderr or done.stderr.startswith(b"warning: too noisy")
+    errors = b"".join(
+        line for line in done.stderr.splitlines(keepends=True) if not line.startswith(PYPYS)
+    )
+    assert not errors or errors.startswith(b"warning: too noisy")
     if arguments is commands.BENCH and folder == "/dev":
         assert re.search(rb"absent +/dev/urandom: .*No such file or directory", done.stdout)
 

@@ -143,7 +143,7 @@ def charge() -> tuple[bool, str]:
 
         def work() -> str:
             (group.path / "cgroup.procs").write_text(str(os.getpid()))
-            memory = droppable(16 * MIB)
+            memory = droppable(32 * MIB)
             empty = group.used()
             fill(memory)
             full = group.used()
@@ -154,6 +154,7 @@ def charge() -> tuple[bool, str]:
     if not answer:
         return False, "the process in the memory cgroup was killed"
     full, after, _ = (int(word) for word in answer.split())
-    ok = full > 12 * MIB and after < 4 * MIB
-    text = f"16 MiB written: {full / MIB:.1f} MiB charged; after the drop: {after / MIB:.1f} MiB"
+    # The interpreter's own memory is charged too: PyPy's collector takes 4 MiB at once.
+    ok = full > 24 * MIB and after < 8 * MIB
+    text = f"32 MiB written: {full / MIB:.1f} MiB charged; after the drop: {after / MIB:.1f} MiB"
     return ok, text
